@@ -1,0 +1,172 @@
+"""What is on a medium: patients, studies, series, instances; findings; the ledger that balances."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from enum import StrEnum
+
+from kiosk.model.medium import ReadReport
+from kiosk.model.patient import PatientIdentity
+
+
+class Severity(StrEnum):
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    UNSAFE = "unsafe"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something a person or a later step should know. `code` is stable, lower-case with hyphens;
+    `where` a path on the medium; `detail` plain words without a patient's name or number."""
+
+    code: str
+    severity: Severity
+    where: str = ""
+    detail: str = ""
+
+
+class InstanceStatus(StrEnum):
+    OK = "ok"
+    DAMAGED = "damaged"  # shorter than its own header says, or bytes of it were unreadable
+    UNSUPPORTED = "unsupported"  # held, never forwarded; a finding says why
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One SOP instance, known from its own header (PS3.10 7.1).
+
+    `file` is the StagedFile's number. `dataset_offset` is where the data set starts in that file
+    (0 for a file without meta group), `pixel_offset` where the element (7FE0,0008), (7FE0,0009) or
+    (7FE0,0010) starts, or the file's length when there is none: everything before it is the
+    header, everything from it on is forwarded verbatim.
+    """
+
+    sop_instance_uid: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    file: int
+    path: str
+    bytes: int
+    sha256: str
+    status: InstanceStatus = InstanceStatus.OK
+    dataset_offset: int = 0
+    pixel_offset: int = 0
+    number: str = ""  # (0020,0013)
+    rows: int = 0
+    columns: int = 0
+    frames: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    series_instance_uid: str
+    modality: str = ""
+    description: str = ""
+    body_part: str = ""
+    number: str = ""
+    instances: tuple[Instance, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    study_instance_uid: str
+    date: str = ""
+    time: str = ""
+    description: str = ""
+    accession_number: str = ""
+    institution: str = ""
+    referring_physician: str = ""
+    study_id: str = ""
+    series: tuple[Series, ...] = ()
+
+    @property
+    def instances(self) -> tuple[Instance, ...]:
+        return tuple(i for s in self.series for i in s.instances)
+
+
+@dataclass(frozen=True, slots=True)
+class StatedPatient:
+    """One patient as the instances' headers state it, and the other spellings seen for the same
+    patient (`variants`): a Case is opened for each."""
+
+    identity: PatientIdentity
+    studies: tuple[Study, ...] = ()
+    variants: tuple[PatientIdentity, ...] = ()
+
+    @property
+    def instances(self) -> tuple[Instance, ...]:
+        return tuple(i for s in self.studies for i in s.instances)
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Every file on the medium in exactly one bucket: `files` equals the sum of the others but
+    `directories`, always. `ok + damaged + duplicate + unsupported` are the DICOM instances."""
+
+    files: int = 0
+    directories: int = 0
+    ok: int = 0
+    damaged: int = 0
+    duplicate: int = 0
+    unsupported: int = 0
+    dicomdir: int = 0
+    report: int = 0
+    viewer: int = 0
+    other: int = 0
+    unreadable: int = 0
+    refused: int = 0
+
+    @property
+    def balances(self) -> bool:
+        buckets = (getattr(self, f.name) for f in fields(self))
+        return 2 * self.files == sum(buckets) - self.directories
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryClaim:
+    """What the medium's DICOMDIR(s) claim, held against what is there (PS3.3 F)."""
+
+    present: bool = False
+    usable: bool = False
+    listed: int = 0
+    listed_missing: int = 0
+    unlisted: int = 0
+    fileset_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A report that is no DICOM object (PDF, RTF, HTML, JPEG, TXT), with its probable patient as
+    an index into the catalog's patients, or -1."""
+
+    file: int
+    path: str
+    bytes: int
+    kind: str
+    patient: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """All that is known of a medium's content once its headers were read."""
+
+    patients: tuple[StatedPatient, ...] = ()
+    ledger: Ledger = Ledger()
+    directory: DirectoryClaim = DirectoryClaim()
+    findings: tuple[Finding, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One plain answer to "what is this disc?", before or after it was read in full. `code` is
+    `scans`, `several-people`, `no-dicom`, `viewer-only`, `empty`, `audio`, `blank`, `locked`,
+    `unreadable` or `unsafe`."""
+
+    code: str
+    patients: int = 0
+    studies: int = 0
+    instances: int = 0
+    report: ReadReport | None = None

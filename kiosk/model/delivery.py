@@ -1,0 +1,112 @@
+"""What is changed, where it goes, and what proves that it arrived."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One attribute before and after, as text for people. `tag` is `(gggg,eeee)`, `now` "" when
+    the attribute was removed or emptied."""
+
+    tag: str
+    keyword: str
+    was: str
+    now: str
+
+
+@dataclass(frozen=True, slots=True)
+class Coerced:
+    """A coerced instance, ready to send or to write: new meta group, new header, and where the
+    original's bytes go on. The data set is `header + original[tail_offset:tail_offset +
+    tail_length]`; `meta` is preamble, `DICM` and group 0002 (PS3.10 7.1)."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+    meta: bytes
+    header: bytes
+    tail: Path
+    tail_offset: int
+    tail_length: int
+    changes: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """One instance to send. `coerce` makes its bytes when the sender is ready for them, so that
+    no study is ever in memory; it raises `CoercionRefused` when it cannot be done safely."""
+
+    sop_instance_uid: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    coerce: Callable[[], Coerced]
+
+
+class CoercionRefused(Exception):
+    """The instance cannot be coerced without loss or risk. The text has no patient data."""
+
+
+class Answer(StrEnum):
+    """What became of one instance at one destination."""
+
+    PENDING = "pending"
+    ACCEPTED = "accepted"  # the peer said yes; nothing is proved yet
+    VERIFIED = "verified"  # proved to the destination's verification level
+    RETRY = "retry"  # refused for now, or the outcome is unknown
+    REFUSED = "refused"  # the peer will not take it: held for a person
+    HELD = "held"  # we will not send it: damaged, unsupported, unsafe, another version there
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceResult:
+    """`code` is the DIMSE or HTTP status, -1 when there was no answer; `comment` the peer's
+    Error Comment (0000,0902), clipped."""
+
+    sop_instance_uid: str
+    answer: Answer
+    code: int = -1
+    comment: str = ""
+    changes: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at a destination. `problem` is "" when the association ended in order, else one
+    sentence for IT; `retry` says whether trying again later can help; `pause` that the whole
+    destination should wait."""
+
+    results: tuple[InstanceResult, ...]
+    problem: str = ""
+    retry: bool = False
+    pause: bool = False
+    seconds: float = 0.0
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CommitmentReport:
+    """The answer to one storage commitment request (PS3.4 J.3.3). `failed` maps to the reason."""
+
+    transaction_uid: str
+    committed: frozenset[str] = frozenset()
+    failed: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What a query of the archive showed for one study: which SOP Instance UIDs it has, and where
+    its identity attributes differ from what we sent (attribute keyword, expected, found)."""
+
+    present: frozenset[str] = frozenset()
+    differences: tuple[tuple[str, str, str], ...] = ()
+    problem: str = ""
+
+
+class DestinationKind(StrEnum):
+    DICOM = "dicom"
+    STOW = "stow"

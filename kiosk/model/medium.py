@@ -1,0 +1,125 @@
+"""What was brought: drives, media, the files staged from them, and how well they could be read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from kiosk.model.plain import from_plain
+
+
+class MediumKind(StrEnum):
+    OPTICAL = "optical"
+    USB = "usb"
+    IMAGE = "image"
+    ZIP = "zip"
+    FOLDER = "folder"
+    NETWORK = "network"  # sent to us by C-STORE or STOW-RS
+
+
+class DriveState(StrEnum):
+    NO_DISC = "no-disc"
+    TRAY_OPEN = "tray-open"
+    NOT_READY = "not-ready"
+    DISC_OK = "disc-ok"
+    SICK = "sick"  # hung in the kernel or failed too often: left alone, and said
+
+
+@dataclass(frozen=True, slots=True)
+class Drive:
+    """An optical drive, keyed by its serial: device names change when it is replugged."""
+
+    serial: str
+    device: str
+    name: str = ""
+    state: DriveState = DriveState.NO_DISC
+
+
+@dataclass(frozen=True, slots=True)
+class Medium:
+    """A medium's identity. `fingerprint` is `sha256:` over its volume descriptors and directory
+    (or the names and sizes of a folder or ZIP): equal for the same disc put in again."""
+
+    kind: MediumKind
+    location: str  # device node or path; where it was, not what it is
+    label: str = ""
+    filesystem: str = ""  # iso9660 joliet rockridge udf dir zip
+    fileset_id: str = ""
+    fingerprint: str = ""
+    bytes: int = 0
+
+
+class FileState(StrEnum):
+    WHOLE = "whole"  # every byte is in the vault
+    HURT = "hurt"  # in the vault, the ranges in `missing` are zero-filled
+    UNREADABLE = "unreadable"  # nothing of it could be read
+    REFUSED = "refused"  # not read, by a limit or as unsafe; a finding says which
+    LISTED = "listed"  # a program: entered by name, its body not copied
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    start: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class StagedFile:
+    """One file of the medium: a line of the manifest. Its bytes lie in the staging folder under
+    `staged_name(number)`; the medium's own path is kept as text and never used as a path."""
+
+    number: int
+    untrusted_path: str  # components joined by "/", as the medium spells them
+    bytes: int
+    sha256: str = ""  # hex of the staged bytes; "" when nothing was staged
+    state: FileState = FileState.WHOLE
+    missing: tuple[Span, ...] = ()
+
+
+def staged_name(number: int) -> str:
+    """The file's name below the staging folder: ours, never the medium's."""
+    return f"{number:08d}"
+
+
+MANIFEST = "manifest.jsonl"
+
+
+def read_manifest(folder: Path) -> Iterator[StagedFile]:
+    """The manifest's lines, newest state of each file number last. A torn last line (power loss
+    between write and fsync) ends the reading: what was not synced was not promised."""
+    path = folder / MANIFEST
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            if not line.endswith("\n"):
+                return
+            yield from_plain(StagedFile, json.loads(line))
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a read is. `phase` is `first look`, `copying`, `retrying` or `checking`."""
+
+    phase: str
+    bytes_done: int = 0
+    bytes_total: int = 0
+    files_done: int = 0
+    files_total: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadReport:
+    """What a read achieved. `unreadable` are byte ranges of the medium that no pass could read."""
+
+    medium: Medium
+    files: int
+    directories: int
+    bytes: int
+    unreadable: tuple[Span, ...] = ()
+    passes: int = 1
+    seconds: float = 0.0

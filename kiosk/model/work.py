@@ -1,0 +1,184 @@
+"""The three units of work, their states, and the journal line that every move writes.
+
+`advance` is the only way from one state to the next; what is not in a table raises.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeVar
+
+from kiosk.model.content import Finding
+from kiosk.model.matching import Proposal, Resolution
+from kiosk.model.medium import Medium
+from kiosk.model.patient import Identifier, PatientIdentity
+
+
+class IntakeState(StrEnum):
+    """One medium's stay."""
+
+    RECEIVED = "RECEIVED"
+    READ = "READ"
+    CATALOGED = "CATALOGED"
+    CLOSED = "CLOSED"
+    FAILED = "FAILED"
+    REJECTED = "REJECTED"  # nothing to import, or unsafe
+    ABORTED = "ABORTED"
+
+
+class CaseState(StrEnum):
+    """One patient on one medium: one line of the HIM worklist."""
+
+    OPEN = "OPEN"
+    AWAITING = "AWAITING"
+    RESOLVED = "RESOLVED"
+    RELEASED = "RELEASED"
+    DONE = "DONE"
+    RECALLED = "RECALLED"
+    REJECTED = "REJECTED"
+    FAILED = "FAILED"
+
+
+class DeliveryState(StrEnum):
+    """One study to one destination."""
+
+    QUEUED = "QUEUED"
+    SENT = "SENT"
+    COMMITTED = "COMMITTED"
+    NOTIFIED = "NOTIFIED"
+    HELD = "HELD"
+    FAILED = "FAILED"
+    ABORTED = "ABORTED"
+
+
+I, C, D = IntakeState, CaseState, DeliveryState
+
+MOVES: dict[StrEnum, frozenset[StrEnum]] = {
+    I.RECEIVED: frozenset({I.READ, I.FAILED, I.REJECTED, I.ABORTED}),
+    I.READ: frozenset({I.CATALOGED, I.FAILED, I.REJECTED, I.ABORTED}),
+    I.CATALOGED: frozenset({I.CLOSED, I.ABORTED}),
+    I.CLOSED: frozenset(),
+    I.FAILED: frozenset({I.RECEIVED, I.CLOSED}),
+    I.REJECTED: frozenset({I.CLOSED}),
+    I.ABORTED: frozenset({I.CLOSED}),
+    C.OPEN: frozenset({C.RESOLVED, C.AWAITING, C.FAILED, C.REJECTED}),
+    C.AWAITING: frozenset({C.RESOLVED, C.REJECTED, C.OPEN}),
+    C.RESOLVED: frozenset({C.RELEASED, C.AWAITING, C.OPEN, C.FAILED, C.REJECTED}),
+    C.RELEASED: frozenset({C.DONE, C.RECALLED, C.AWAITING}),
+    C.DONE: frozenset({C.RECALLED}),
+    C.RECALLED: frozenset({C.OPEN, C.REJECTED}),
+    C.REJECTED: frozenset({C.OPEN}),
+    C.FAILED: frozenset({C.OPEN, C.REJECTED}),
+    D.QUEUED: frozenset({D.SENT, D.HELD, D.FAILED, D.ABORTED}),
+    D.SENT: frozenset({D.COMMITTED, D.QUEUED, D.HELD, D.FAILED, D.ABORTED}),
+    D.COMMITTED: frozenset({D.NOTIFIED, D.ABORTED}),
+    D.NOTIFIED: frozenset({D.ABORTED}),
+    D.HELD: frozenset({D.QUEUED, D.ABORTED}),
+    D.FAILED: frozenset({D.QUEUED, D.ABORTED}),
+    D.ABORTED: frozenset(),
+}
+
+
+S = TypeVar("S", bound=StrEnum)
+
+
+class IllegalMove(RuntimeError):
+    """A state was asked to move where its table has no way."""
+
+
+def advance(state: S, to: S) -> S:
+    """`to`, if the table leads from `state` there. Raises IllegalMove."""
+    if to not in MOVES[state]:
+        raise IllegalMove(f"{type(state).__name__} {state} cannot become {to}")
+    return to
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    id: int
+    ticket: str  # pronounceable, unique, without meaning: MAPLE-27
+    state: IntakeState
+    medium: Medium
+    station: str
+    operator: str = ""
+    picked: Identifier | None = None  # the patient that the front desk chose
+    created_at: str = ""  # ISO 8601 UTC
+    failure: Finding | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    id: int
+    intake: int
+    state: CaseState
+    stated: PatientIdentity
+    variants: tuple[PatientIdentity, ...] = ()
+    picked: Identifier | None = None
+    proposal: Proposal | None = None
+    resolution: Resolution | None = None
+    reasons: tuple[str, ...] = ()  # why it waits for a person
+    owner: str = ""
+    created_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    id: int
+    case: int
+    study_instance_uid: str
+    destination: str
+    state: DeliveryState
+    attempts: int = 0
+    due_at: str = ""
+    transaction_uid: str = ""
+    verify_level: int = -1  # the level reached, -1 before any
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A journal line: audit trail and change feed in one. `data` holds codes, counts and hashes;
+    an identity only where the line is the record of a decision about it."""
+
+    kind: str  # intake.read, case.resolved, delivery.sent ...
+    intake: int | None = None
+    case: int | None = None
+    delivery: int | None = None
+    actor: str = "engine"
+    data: dict[str, object] = field(default_factory=dict)
+    id: int = 0
+    at: str = ""
+    hash: str = ""
+
+
+# What a step of the pipeline answers; the engine writes it down (engine/pipeline.py).
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The unit moves to the step's next state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A person has to decide: the Case waits."""
+
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing is wrong that time will not mend; claimed again at `until`."""
+
+    until: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    finding: Finding
+
+
+Outcome = Done | Ask | Wait | Fail

@@ -1,0 +1,133 @@
+"""Reading `kiosk.toml`: validated whole, errors with file, line and key, hashed for the record."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, ValidationError, model_validator
+
+from kiosk.policy.sections import (
+    Adt,
+    Coercion,
+    Database,
+    Destination,
+    Identity,
+    Limits,
+    Retention,
+    Retry,
+    Section,
+    Site,
+)
+
+
+class ConfigError(ValueError):
+    """The configuration cannot be used. The text names file, line and key and says what to do."""
+
+
+class Policy(Section):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    site: Site = Site()
+    database: Database = Database()
+    adt: Adt = Adt()
+    destination: Annotated[tuple[Destination, ...], Field(max_length=32)] = ()
+    identity: Identity = Identity()
+    coercion: Coercion = Coercion()
+    limits: Limits = Limits()
+    retention: Retention = Retention()
+    retry: Retry = Retry()
+
+    @model_validator(mode="after")
+    def _destinations_differ(self) -> Policy:
+        names = [d.name for d in self.destination]
+        if len(set(names)) != len(names):
+            raise ValueError("two destinations have the same name")
+        return self
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the policy in force, kept with every decision made under it."""
+        plain = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(plain.encode()).hexdigest()
+
+    def destination_named(self, name: str) -> Destination | None:
+        return next((d for d in self.destination if d.name == name), None)
+
+
+def state_folder() -> Path:
+    """Where the embedded database and the vault live unless the configuration says otherwise."""
+    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(base) / "kiosk"
+
+
+def load(path: Path | None) -> Policy:
+    """The policy in `path`, or the defaults when there is none. Raises ConfigError."""
+    if path is None:
+        return Policy()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as e:
+        raise ConfigError(f"{path}: cannot be read ({_reason(e)}). Check the path.") from e
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as e:
+        raise ConfigError(f"{path}: is not valid TOML: {e}.") from e
+    try:
+        return Policy.model_validate(data)
+    except ValidationError as e:
+        raise ConfigError("\n".join(_explain(path, text, error) for error in e.errors())) from e
+
+
+def _reason(error: Exception) -> str:
+    return error.strerror or "unreadable" if isinstance(error, OSError) else "not UTF-8"
+
+
+def _explain(path: Path, text: str, error: Any) -> str:
+    loc = tuple(part for part in error["loc"])
+    key = ".".join(str(part) for part in loc) or "(whole file)"
+    said = "is not a known key" if error["type"] == "extra_forbidden" else error["msg"]
+    return f"{path}:{line_of(text, loc)}: {key}: {said}. Correct this line."
+
+
+_HEADER = re.compile(r"^\s*\[(\[?)\s*([A-Za-z0-9_.\-\"' ]+?)\s*\]?\]\s*(?:#.*)?$")
+_KEY = re.compile(r"^\s*([A-Za-z0-9_\-\"'.]+)\s*=")
+
+
+def line_of(text: str, loc: tuple[str | int, ...]) -> int:
+    """The line on which the key at `loc` stands, or that of its nearest table; 1 at worst.
+
+    A scan by line: neither tomllib nor pydantic keeps positions."""
+    table: tuple[str | int, ...] = ()
+    counts: dict[str, int] = {}
+    best, best_length = 1, 0
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := _HEADER.match(line):
+            name = header.group(2).replace('"', "")
+            table = tuple(name.split("."))
+            if header.group(1):
+                counts[name] = counts.get(name, -1) + 1
+                table = (*table, counts[name])
+            here = table
+        elif key := _KEY.match(line):
+            here = (*table, *key.group(1).replace('"', "").split("."))
+        else:
+            continue
+        shared = _shared(here, loc)
+        if shared == len(here) and shared > best_length:
+            best, best_length = number, shared
+    return best
+
+
+def _shared(a: tuple[str | int, ...], b: tuple[str | int, ...]) -> int:
+    count = 0
+    for x, y in zip(a, b, strict=False):
+        if x != y:
+            break
+        count += 1
+    return count

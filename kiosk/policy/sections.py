@@ -1,0 +1,129 @@
+"""The numbers, switches and peers of one site, section by section, as `kiosk.toml` has them.
+
+Every default is what a cautious hospital would choose; the reason stands beside the number.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+AETitle = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[^\\\s](?:[^\\]*[^\\\s])?$")]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Site(Section):
+    """Who we are: written into every coerced header and every journal line."""
+
+    name: str = "Kiosk"
+    institution: str = ""
+    station: str = "kiosk-1"
+    ae_title: AETitle = "KIOSK"
+
+
+class Database(Section):
+    """Empty URL: SQLite below the state folder."""
+
+    url: str = ""
+
+
+class Tls(Section):
+    """Files in PEM. With `ca` the peer must show a certificate that it signed (PS3.15 B.12)."""
+
+    ca: Path
+    certificate: Path | None = None
+    key: Path | None = None
+
+
+class Adt(Section):
+    """The live feed of registrations (HL7 v2 over MLLP)."""
+
+    enabled: bool = True
+    host: str = "127.0.0.1"
+    port: Port = 2575
+    peers: tuple[str, ...] = ()  # addresses that may connect; empty: loopback only
+    tls: Tls | None = None
+    default_charset: str = "utf-8"  # for messages without MSH-18
+    default_authority: str = ""  # for identifiers without CX-4; empty: such messages get AE
+    max_message_bytes: int = 4_000_000
+    idle_seconds: float = 60.0
+    max_age_hours: float = 24.0  # an older roster accepts nobody without a person
+
+
+class Destination(Section):
+    """One archive. `verify_level` 0-3 as in the receipt's words: 2 = "checked" (RELIABILITY 3)."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
+    kind: Literal["dicom", "stow"] = "dicom"
+    host: str = "127.0.0.1"
+    port: Port = 104
+    ae_title: AETitle = "PACS"
+    calling_ae_title: AETitle | None = None  # None: the site's
+    url: str = ""  # STOW-RS service root
+    verify_level: Literal[0, 1, 2] = 2
+    commitment: bool = True  # ask for storage commitment before the query
+    commitment_wait_seconds: float = 20.0
+    associations: Annotated[int, Field(ge=1, le=8)] = 1
+    max_pdu: Annotated[int, Field(ge=4096, le=1_048_576)] = 1_048_576
+    connect_seconds: float = 10.0
+    answer_seconds: float = 60.0
+    tls: Tls | None = None
+    username: str = ""
+    password_file: Path | None = None
+
+
+class Identity(Section):
+    """When a person must look. Probabilities are of being the same person.
+
+    `local_issuer` is our assigning authority: an identifier that states it is one of ours.
+    """
+
+    local_issuer: str = ""
+    review_only: bool = False  # a new site's switch: nobody is linked without a person
+    identify_accept: float = 0.9999
+    verify_accept: float = 0.999
+    none_below: float = 0.01
+    candidates: Annotated[int, Field(ge=1, le=10)] = 10
+
+
+class Coercion(Section):
+    """What else may be changed in a header besides the identity (STANDARDS 2.2)."""
+
+    modifying_system: str = ""  # empty: "<site name> <station>"
+    private_elements: Literal["keep", "drop"] = "keep"
+
+
+class Limits(Section):
+    """Bounds on what a medium may ask of us (RELIABILITY 5). Past them: exit 6."""
+
+    files: int = 50_000
+    depth: int = 16
+    name_bytes: int = 255
+    medium_bytes: int = 9_000_000_000
+    file_bytes: int = 4_294_967_296
+    directory_records: int = 200_000
+    sequence_depth: int = 32
+    stall_seconds: float = 120.0
+    read_seconds: float = 3600.0
+    child_memory_bytes: int = 2_000_000_000
+    child_cpu_seconds: int = 120
+
+
+class Retention(Section):
+    """How long staged originals stay after the last delivery was proved."""
+
+    staged_hours: float = 72.0
+
+
+class Retry(Section):
+    """Back-off of a destination that does not answer: doubled from first to longest."""
+
+    first_seconds: float = 5.0
+    longest_seconds: float = 900.0
+    tries_for_one_instance: int = 3
