@@ -121,7 +121,7 @@ class Ledger:
     @property
     def balances(self) -> bool:
         buckets = (getattr(self, f.name) for f in fields(self))
-        return 2 * self.files == sum(buckets) - self.directories
+        return bool(2 * self.files == sum(buckets) - self.directories)
 
 
 @dataclass(frozen=True, slots=True)

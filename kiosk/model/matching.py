@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from kiosk.model.patient import Identifier, LocalPatient, PatientIdentity
@@ -78,3 +78,12 @@ class Resolution:
     picked: Identifier | None = None
     second: str = ""  # the second person, where the policy asks for two
     policy_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexStatistics:
+    """What the roster knows of itself, for the matcher: how many records are searchable, and how
+    many of them carry each name key (`identity.name_keys`) that was asked about."""
+
+    size: int
+    counts: dict[str, int] = field(default_factory=dict)

@@ -50,7 +50,7 @@ class PersonName:
     @classmethod
     def from_dicom(cls, text: str) -> PersonName:
         """Decoded PN text, components by `^`, groups by `=`; more of either is kept in the last."""
-        groups = (text.split("=", 2) + ["", ""])[:3]
+        groups = ([*text.split("=", 2), "", ""])[:3]
         parts = [part.strip() for part in groups[0].split("^", 4)]
         family, given, middle, prefix, suffix = (parts + [""] * 5)[:5]
         return cls(family, given, middle, prefix, suffix, groups[1].strip(), groups[2].strip())

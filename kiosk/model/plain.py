@@ -10,7 +10,7 @@ import dataclasses
 import types
 import typing
 from enum import Enum
-from functools import lru_cache
+from functools import cache
 from typing import Any, TypeVar, cast, get_args, get_origin
 
 T = TypeVar("T")
@@ -38,7 +38,7 @@ def from_plain(shape: type[T], data: Any) -> T:
     return cast(T, _read(shape, data, shape.__name__))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _fields(shape: type) -> tuple[tuple[str, Any, bool], ...]:
     hints = typing.get_type_hints(shape)
     return tuple(

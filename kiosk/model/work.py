@@ -53,31 +53,31 @@ class DeliveryState(StrEnum):
     ABORTED = "ABORTED"
 
 
-I, C, D = IntakeState, CaseState, DeliveryState
+_I, _C, _D = IntakeState, CaseState, DeliveryState
 
 MOVES: dict[StrEnum, frozenset[StrEnum]] = {
-    I.RECEIVED: frozenset({I.READ, I.FAILED, I.REJECTED, I.ABORTED}),
-    I.READ: frozenset({I.CATALOGED, I.FAILED, I.REJECTED, I.ABORTED}),
-    I.CATALOGED: frozenset({I.CLOSED, I.ABORTED}),
-    I.CLOSED: frozenset(),
-    I.FAILED: frozenset({I.RECEIVED, I.CLOSED}),
-    I.REJECTED: frozenset({I.CLOSED}),
-    I.ABORTED: frozenset({I.CLOSED}),
-    C.OPEN: frozenset({C.RESOLVED, C.AWAITING, C.FAILED, C.REJECTED}),
-    C.AWAITING: frozenset({C.RESOLVED, C.REJECTED, C.OPEN}),
-    C.RESOLVED: frozenset({C.RELEASED, C.AWAITING, C.OPEN, C.FAILED, C.REJECTED}),
-    C.RELEASED: frozenset({C.DONE, C.RECALLED, C.AWAITING}),
-    C.DONE: frozenset({C.RECALLED}),
-    C.RECALLED: frozenset({C.OPEN, C.REJECTED}),
-    C.REJECTED: frozenset({C.OPEN}),
-    C.FAILED: frozenset({C.OPEN, C.REJECTED}),
-    D.QUEUED: frozenset({D.SENT, D.HELD, D.FAILED, D.ABORTED}),
-    D.SENT: frozenset({D.COMMITTED, D.QUEUED, D.HELD, D.FAILED, D.ABORTED}),
-    D.COMMITTED: frozenset({D.NOTIFIED, D.ABORTED}),
-    D.NOTIFIED: frozenset({D.ABORTED}),
-    D.HELD: frozenset({D.QUEUED, D.ABORTED}),
-    D.FAILED: frozenset({D.QUEUED, D.ABORTED}),
-    D.ABORTED: frozenset(),
+    _I.RECEIVED: frozenset({_I.READ, _I.FAILED, _I.REJECTED, _I.ABORTED}),
+    _I.READ: frozenset({_I.CATALOGED, _I.FAILED, _I.REJECTED, _I.ABORTED}),
+    _I.CATALOGED: frozenset({_I.CLOSED, _I.ABORTED}),
+    _I.CLOSED: frozenset(),
+    _I.FAILED: frozenset({_I.RECEIVED, _I.CLOSED}),
+    _I.REJECTED: frozenset({_I.CLOSED}),
+    _I.ABORTED: frozenset({_I.CLOSED}),
+    _C.OPEN: frozenset({_C.RESOLVED, _C.AWAITING, _C.FAILED, _C.REJECTED}),
+    _C.AWAITING: frozenset({_C.RESOLVED, _C.REJECTED, _C.OPEN}),
+    _C.RESOLVED: frozenset({_C.RELEASED, _C.AWAITING, _C.OPEN, _C.FAILED, _C.REJECTED}),
+    _C.RELEASED: frozenset({_C.DONE, _C.RECALLED, _C.AWAITING}),
+    _C.DONE: frozenset({_C.RECALLED}),
+    _C.RECALLED: frozenset({_C.OPEN, _C.REJECTED}),
+    _C.REJECTED: frozenset({_C.OPEN}),
+    _C.FAILED: frozenset({_C.OPEN, _C.REJECTED}),
+    _D.QUEUED: frozenset({_D.SENT, _D.HELD, _D.FAILED, _D.ABORTED}),
+    _D.SENT: frozenset({_D.COMMITTED, _D.QUEUED, _D.HELD, _D.FAILED, _D.ABORTED}),
+    _D.COMMITTED: frozenset({_D.NOTIFIED, _D.ABORTED}),
+    _D.NOTIFIED: frozenset({_D.ABORTED}),
+    _D.HELD: frozenset({_D.QUEUED, _D.ABORTED}),
+    _D.FAILED: frozenset({_D.QUEUED, _D.ABORTED}),
+    _D.ABORTED: frozenset(),
 }
 
 
