@@ -1,0 +1,310 @@
+"""Deliveries: one study to one destination, and what became of each single instance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from kiosk.model.content import Instance
+from kiosk.model.delivery import Answer, Change, InstanceResult
+from kiosk.model.plain import from_plain, to_plain
+from kiosk.model.work import Delivery, DeliveryState, Event, advance
+from kiosk.store import lease
+from kiosk.store.cases import instance_of
+from kiosk.store.journal import Journal
+from kiosk.store.lease import Lease
+from kiosk.store.tables import (
+    delivery,
+    delivery_instance,
+    destination,
+    instance,
+    intake,
+    patient_case,
+    series,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An instance that will not be sent, and why, in words for a person."""
+
+    instance: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationState:
+    """How a destination does: since when it fails, what it said, when it is tried again."""
+
+    name: str
+    paused: bool = False
+    failing_since: str = ""
+    failures: int = 0
+    problem: str = ""
+    due: float = 0.0
+
+
+class Deliveries:
+    def __init__(
+        self, connection: Connection, journal: Journal, now: Callable[[], datetime]
+    ) -> None:
+        self._connection = connection
+        self._journal = journal
+        self._now = now
+
+    def queue(
+        self,
+        case_id: int,
+        study_id: int,
+        study_instance_uid: str,
+        destination_name: str,
+        held: Iterable[Held] = (),
+    ) -> int:
+        """A delivery of the whole study; instances in `held` are listed but not sent. Queuing it
+        a second time gives the one that is there."""
+        known = select(delivery.c.id).where(
+            delivery.c.study == study_id, delivery.c.destination == destination_name
+        )
+        if (found := self._connection.execute(known).scalar()) is not None:
+            return int(found)
+        values = {
+            "case_id": case_id,
+            "study": study_id,
+            "study_instance_uid": study_instance_uid,
+            "destination": destination_name,
+            "state": DeliveryState.QUEUED,
+        }
+        key = self._connection.execute(delivery.insert().values(values)).inserted_primary_key
+        assert key is not None
+        id = int(key[0])
+        why = {h.instance: h.why for h in held}
+        rows = [_queued(id, row_id, why.get(row_id)) for row_id in self._instances_of(study_id)]
+        if rows:
+            self._connection.execute(delivery_instance.insert(), rows)
+        data: dict[str, object] = {"destination": destination_name, "instances": len(rows)}
+        self._write("delivery.queued", id, data | {"held": len(why)})
+        return id
+
+    def _instances_of(self, study_id: int) -> tuple[int, ...]:
+        query = select(instance.c.id).join(series).where(series.c.study == study_id)
+        return tuple(self._connection.scalars(query.order_by(instance.c.id)))
+
+    def get(self, id: int) -> Delivery:
+        return _delivery(
+            self._connection.execute(select(delivery).where(delivery.c.id == id)).one()
+        )
+
+    def of_case(self, case_id: int) -> tuple[Delivery, ...]:
+        query = select(delivery).where(delivery.c.case_id == case_id).order_by(delivery.c.id)
+        return tuple(_delivery(row) for row in self._connection.execute(query))
+
+    def in_state(self, *states: DeliveryState, limit: int = 500) -> tuple[Delivery, ...]:
+        query = select(delivery).where(delivery.c.state.in_(states)).order_by(delivery.c.id)
+        return tuple(_delivery(row) for row in self._connection.execute(query.limit(limit)))
+
+    def counts(self, id: int) -> dict[Answer, int]:
+        """How many of the delivery's instances have which answer."""
+        column = delivery_instance.c.answer
+        query = select(column, func.count()).where(delivery_instance.c.delivery == id)
+        rows = self._connection.execute(query.group_by(column))
+        return {Answer(answer): count for answer, count in rows}
+
+    def results(self, id: int, *answers: Answer) -> tuple[tuple[Instance, InstanceResult], ...]:
+        """The instances of a delivery with what became of them; all, or those so answered."""
+        query = (
+            select(instance, delivery_instance)
+            .join(delivery_instance, delivery_instance.c.instance == instance.c.id)
+            .where(delivery_instance.c.delivery == id)
+            .order_by(instance.c.id)
+        )
+        if answers:
+            query = query.where(delivery_instance.c.answer.in_(answers))
+        return tuple((instance_of(r), _result(r)) for r in self._connection.execute(query))
+
+    def study_of(self, id: int) -> int:
+        query = select(delivery.c.study).where(delivery.c.id == id)
+        return int(self._connection.execute(query).scalar_one())
+
+    # -- what the engine does --------------------------------------------------------------
+
+    def claim(
+        self, state: DeliveryState, destination_name: str, station: str, owner: str, seconds: float
+    ) -> tuple[Delivery, Lease] | None:
+        """The next delivery to this destination of what this station read, unless the destination
+        is paused or not due yet."""
+        if not self._may_send(station, destination_name):
+            return None
+        here = (
+            select(patient_case.c.id)
+            .join(intake, intake.c.id == patient_case.c.intake)
+            .where(intake.c.station == station, patient_case.c.id == delivery.c.case_id)
+        )
+        where: tuple[ColumnElement[bool], ...] = (
+            delivery.c.state == state,
+            delivery.c.destination == destination_name,
+            here.exists(),
+        )
+        found = lease.claim(self._connection, delivery, self._now(), owner, seconds, *where)
+        return (_delivery(found[0]), found[1]) if found else None
+
+    def extend(self, held: Lease, seconds: float) -> None:
+        lease.extend(self._connection, delivery, held, self._now(), seconds)
+
+    def begin_attempt(self, held: Lease) -> None:
+        """Written before the first byte goes out: after a crash the outcome is unknown, and what
+        was perhaps sent is verified or sent again (RELIABILITY 3)."""
+        count = delivery.c.attempts + 1
+        where = (delivery.c.id == held.id) & (delivery.c.lease_token == held.token)
+        self._connection.execute(update(delivery).where(where).values(attempts=count))
+        self._write("delivery.attempt", held.id, {})
+
+    def record(self, id: int, results: Sequence[InstanceResult]) -> None:
+        """What the peer answered for each instance, as soon as it is known."""
+        keys = {i.sop_instance_uid: row for row, i in self._rows_by_uid(id)}
+        for result in results:
+            values: dict[str, Any] = {
+                "answer": result.answer,
+                "code": result.code,
+                "comment": result.comment[:500],
+                "tries": delivery_instance.c.tries + 1,
+            }
+            if result.changes:
+                values["changes"] = to_plain(result.changes)
+            where = (delivery_instance.c.delivery == id) & (
+                delivery_instance.c.instance == keys[result.sop_instance_uid]
+            )
+            self._connection.execute(update(delivery_instance).where(where).values(values))
+
+    def _rows_by_uid(self, id: int) -> list[tuple[int, Instance]]:
+        query = (
+            select(instance)
+            .join(delivery_instance, delivery_instance.c.instance == instance.c.id)
+            .where(delivery_instance.c.delivery == id)
+            .where(delivery_instance.c.answer != Answer.HELD)
+        )
+        return [(row.id, instance_of(row)) for row in self._connection.execute(query)]
+
+    def set_answers(self, id: int, uids: Iterable[str], answer: Answer) -> None:
+        """Verified, or to be sent again, for these SOP Instance UIDs."""
+        rows = instance.c.sop_instance_uid.in_(tuple(uids))
+        where = (delivery_instance.c.delivery == id) & (
+            delivery_instance.c.instance.in_(select(instance.c.id).where(rows))
+        )
+        sendable = delivery_instance.c.answer != Answer.HELD
+        self._connection.execute(
+            update(delivery_instance).where(where & sendable).values(answer=answer)
+        )
+
+    def tries(self, id: int) -> dict[str, int]:
+        """How often each instance of the delivery was tried, by SOP Instance UID."""
+        query = (
+            select(instance.c.sop_instance_uid, delivery_instance.c.tries)
+            .join(delivery_instance, delivery_instance.c.instance == instance.c.id)
+            .where(delivery_instance.c.delivery == id)
+        )
+        return {row[0]: row[1] for row in self._connection.execute(query)}
+
+    def move(
+        self,
+        held: Lease,
+        to: DeliveryState,
+        *,
+        problem: str = "",
+        data: dict[str, object] | None = None,
+        **values: Any,
+    ) -> None:
+        """One step on in the delivery's table of states, with its journal line."""
+        state = advance(self.get(held.id).state, to)
+        row = {"state": state, "problem": problem, **values}
+        lease.settle(self._connection, delivery, held, row)
+        self._write(f"delivery.{to.value.lower()}", held.id, (data or {}) | {"problem": problem})
+
+    def wait(self, held: Lease, until: datetime, problem: str) -> None:
+        """The same state again at `until`; what is wrong is shown meanwhile."""
+        lease.settle(self._connection, delivery, held, {"problem": problem}, due=until)
+        self._write("delivery.waits", held.id, {"problem": problem})
+
+    def retry(self, id: int, actor: str) -> None:
+        """A person asks for it: HELD or FAILED goes back to the queue, a waiting one is due now."""
+        current = self.get(id)
+        values: dict[str, Any] = {"due": 0.0, "problem": ""}
+        if current.state in (DeliveryState.HELD, DeliveryState.FAILED):
+            values["state"] = advance(current.state, DeliveryState.QUEUED)
+        self._connection.execute(update(delivery).where(delivery.c.id == id).values(values))
+        self._write("delivery.retried", id, {}, actor=actor)
+
+    # -- destinations ----------------------------------------------------------------------
+
+    def destination(self, station: str, name: str) -> DestinationState:
+        where = (destination.c.station == station) & (destination.c.name == name)
+        row = self._connection.execute(select(destination).where(where)).first()
+        if row is None:
+            return DestinationState(name)
+        return DestinationState(
+            row.name, row.paused, row.failing_since, row.failures, row.problem, row.due
+        )
+
+    def set_destination(self, station: str, value: DestinationState) -> None:
+        row = {"station": station, "name": value.name, **_destination_row(value)}
+        postgres = self._connection.dialect.name == "postgresql"
+        insert = (postgresql if postgres else sqlite).insert(destination).values(row)
+        self._connection.execute(
+            insert.on_conflict_do_update(
+                index_elements=("station", "name"), set_=_destination_row(value)
+            )
+        )
+
+    def _may_send(self, station: str, name: str) -> bool:
+        state = self.destination(station, name)
+        return not state.paused and state.due <= self._now().timestamp()
+
+    def _write(self, kind: str, id: int, data: dict[str, object], actor: str = "engine") -> None:
+        query = (
+            select(delivery.c.case_id, patient_case.c.intake)
+            .join(patient_case, patient_case.c.id == delivery.c.case_id)
+            .where(delivery.c.id == id)
+        )
+        case_id, intake_id = self._connection.execute(query).one()
+        event = Event(kind, intake_id, case_id, id, actor, data)
+        self._journal.write(event)
+
+
+def _queued(id: int, instance_id: int, why: str | None) -> dict[str, Any]:
+    answer = Answer.PENDING if why is None else Answer.HELD
+    row = {"delivery": id, "instance": instance_id, "answer": answer, "comment": why or ""}
+    return row | {"changes": []}
+
+
+def _destination_row(value: DestinationState) -> dict[str, Any]:
+    return {
+        "paused": value.paused,
+        "failing_since": value.failing_since,
+        "failures": value.failures,
+        "problem": value.problem,
+        "due": value.due,
+    }
+
+
+def _result(row: Row[Any]) -> InstanceResult:
+    changes = tuple(from_plain(Change, change) for change in row.changes)
+    return InstanceResult(row.sop_instance_uid, Answer(row.answer), row.code, row.comment, changes)
+
+
+def _delivery(row: Row[Any]) -> Delivery:
+    return Delivery(
+        id=row.id,
+        case=row.case_id,
+        study_instance_uid=row.study_instance_uid,
+        destination=row.destination,
+        state=DeliveryState(row.state),
+        attempts=row.attempts,
+        due_at="" if not row.due else datetime.fromtimestamp(row.due).astimezone().isoformat(),
+        transaction_uid=row.transaction_uid,
+        verify_level=row.verify_level,
+        problem=row.problem,
+    )

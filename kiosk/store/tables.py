@@ -1,0 +1,222 @@
+"""The schema: one row per intake, case, study, series, instance and delivery; the journal.
+
+Instants are ISO 8601 UTC text where people read them and REAL seconds since the epoch where rows
+are claimed by them. JSON columns hold model values through `kiosk.model.plain`.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+METADATA = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+PLAIN = JSON(none_as_null=True)
+ID = BigInteger().with_variant(Integer, "sqlite")  # SQLite autoincrements INTEGER only
+
+
+def _leased() -> tuple[Column[object], ...]:
+    """Who works on the row, until when, and from when it may be claimed."""
+    return (
+        Column("due", Float, nullable=False, default=0.0),
+        Column("lease_owner", String(128), nullable=False, default=""),
+        Column("lease_token", String(32), nullable=False, default=""),
+        Column("lease_until", Float, nullable=False, default=0.0),
+        Column("tries", Integer, nullable=False, default=0),
+    )
+
+
+intake = Table(
+    "intake",
+    METADATA,
+    Column("id", ID, primary_key=True),
+    Column("ticket", String(32), nullable=False, unique=True),
+    Column("station", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("medium", PLAIN, nullable=False),
+    Column("fingerprint", String(80), nullable=False, index=True),
+    Column("operator", String(128), nullable=False, default=""),
+    Column("picked", PLAIN),
+    Column("created_at", String(32), nullable=False),
+    Column("failure", PLAIN),
+    Column("report", PLAIN),
+    Column("ledger", PLAIN),
+    Column("directory", PLAIN),
+    *_leased(),
+    Index(None, "state", "due"),
+)
+
+finding = Table(
+    "finding",
+    METADATA,
+    Column("id", ID, primary_key=True),
+    Column("intake", ID, ForeignKey("intake.id"), nullable=False, index=True),
+    Column("code", String(64), nullable=False),
+    Column("severity", String(16), nullable=False),
+    Column("place", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+)
+
+progress = Table(
+    "progress",
+    METADATA,
+    Column("intake", ID, ForeignKey("intake.id"), primary_key=True),
+    Column("value", PLAIN, nullable=False),
+    Column("at", String(32), nullable=False),
+)
+
+drive = Table(
+    "drive",
+    METADATA,
+    Column("station", String(64), primary_key=True),
+    Column("serial", String(128), primary_key=True),
+    Column("value", PLAIN, nullable=False),
+    Column("at", String(32), nullable=False),
+)
+
+attachment = Table(
+    "attachment",
+    METADATA,
+    Column("id", ID, primary_key=True),
+    Column("intake", ID, ForeignKey("intake.id"), nullable=False, index=True),
+    Column("case_id", ID, ForeignKey("patient_case.id")),
+    Column("value", PLAIN, nullable=False),
+)
+
+patient_case = Table(
+    "patient_case",
+    METADATA,
+    Column("id", ID, primary_key=True),
+    Column("intake", ID, ForeignKey("intake.id"), nullable=False, index=True),
+    Column("state", String(16), nullable=False),
+    Column("stated", PLAIN, nullable=False),
+    Column("variants", PLAIN, nullable=False),
+    Column("proposal", PLAIN),
+    Column("resolution", PLAIN),
+    Column("local_key", String(64), nullable=False, default="", index=True),
+    Column("reasons", PLAIN, nullable=False),
+    Column("owner", String(128), nullable=False, default=""),
+    Column("owner_until", Float, nullable=False, default=0.0),
+    Column("created_at", String(32), nullable=False),
+    *_leased(),
+    Index(None, "state", "due"),
+)
+
+study = Table(
+    "study",
+    METADATA,
+    Column("id", ID, primary_key=True),
+    Column("case_id", ID, ForeignKey("patient_case.id"), nullable=False),
+    Column("study_instance_uid", String(64), nullable=False),
+    Column("attributes", PLAIN, nullable=False),
+    Column("plan", PLAIN),
+    UniqueConstraint("case_id", "study_instance_uid"),
+)
+
+series = Table(
+    "series",
+    METADATA,
+    Column("id", ID, primary_key=True),
+    Column("study", ID, ForeignKey("study.id"), nullable=False, index=True),
+    Column("series_instance_uid", String(64), nullable=False),
+    Column("attributes", PLAIN, nullable=False),
+)
+
+instance = Table(
+    "instance",
+    METADATA,
+    Column("id", ID, primary_key=True),
+    Column("series", ID, ForeignKey("series.id"), nullable=False, index=True),
+    Column("sop_instance_uid", String(64), nullable=False, index=True),
+    Column("sop_class_uid", String(64), nullable=False),
+    Column("transfer_syntax_uid", String(64), nullable=False),
+    Column("file", Integer, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("dataset_offset", BigInteger, nullable=False),
+    Column("pixel_offset", BigInteger, nullable=False),
+    Column("number", String(16), nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("columns", Integer, nullable=False),
+    Column("frames", Integer, nullable=False),
+)
+
+delivery = Table(
+    "delivery",
+    METADATA,
+    Column("id", ID, primary_key=True),
+    Column("case_id", ID, ForeignKey("patient_case.id"), nullable=False, index=True),
+    Column("study", ID, ForeignKey("study.id"), nullable=False),
+    Column("study_instance_uid", String(64), nullable=False),
+    Column("destination", String(32), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("transaction_uid", String(64), nullable=False, default=""),
+    Column("verify_level", Integer, nullable=False, default=-1),
+    Column("problem", Text, nullable=False, default=""),
+    *_leased(),
+    UniqueConstraint("study", "destination"),
+    Index(None, "state", "destination", "due"),
+)
+
+delivery_instance = Table(
+    "delivery_instance",
+    METADATA,
+    Column("delivery", ID, ForeignKey("delivery.id"), primary_key=True),
+    Column("instance", ID, ForeignKey("instance.id"), primary_key=True),
+    Column("answer", String(16), nullable=False),
+    Column("code", Integer, nullable=False, default=-1),
+    Column("comment", Text, nullable=False, default=""),
+    Column("tries", Integer, nullable=False, default=0),
+    Column("changes", PLAIN, nullable=False),
+    Index(None, "delivery", "answer"),
+)
+
+destination = Table(
+    "destination",
+    METADATA,
+    Column("station", String(64), primary_key=True),
+    Column("name", String(32), primary_key=True),
+    Column("paused", Boolean, nullable=False, default=False),
+    Column("failing_since", String(32), nullable=False, default=""),
+    Column("failures", Integer, nullable=False, default=0),
+    Column("problem", Text, nullable=False, default=""),
+    Column("due", Float, nullable=False, default=0.0),
+)
+
+journal = Table(
+    "journal",
+    METADATA,
+    Column("id", ID, primary_key=True),
+    Column("at", String(32), nullable=False),
+    Column("kind", String(48), nullable=False),
+    Column("intake", ID, index=True),
+    Column("case_id", ID, index=True),
+    Column("delivery", ID),
+    Column("actor", String(128), nullable=False),
+    Column("data", Text, nullable=False),
+    Column("previous", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+)

@@ -1,0 +1,40 @@
+"""The vault: the bytes that were read, one folder per intake, never altered, purged by policy.
+
+A folder is named by the intake's ticket: never by anything that came off a medium.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from kiosk.model.medium import staged_name
+
+
+class Vault:
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        root.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def folder(self, ticket: str) -> Path:
+        """The intake's staging folder, made when it is not there."""
+        path = self.root / ticket
+        path.mkdir(exist_ok=True, mode=0o700)
+        return path
+
+    def file(self, ticket: str, number: int) -> Path:
+        return self.root / ticket / staged_name(number)
+
+    def holds(self, ticket: str) -> bool:
+        return (self.root / ticket).is_dir()
+
+    def purge(self, ticket: str) -> None:
+        """Removes the intake's bytes: renamed first, so that a crash leaves no half folder that
+        looks whole."""
+        folder, gone = self.root / ticket, self.root / f".{ticket}.purged"
+        if folder.exists():
+            folder.replace(gone)
+        shutil.rmtree(gone, ignore_errors=True)
+
+    def free_bytes(self) -> int:
+        return shutil.disk_usage(self.root).free
