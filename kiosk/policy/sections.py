@@ -28,9 +28,11 @@ class Site(Section):
 
 
 class Database(Section):
-    """Empty URL: SQLite below the state folder."""
+    """Where rows and bytes live. Empty URL: SQLite in the state folder; empty state folder:
+    `$XDG_DATA_HOME/kiosk`."""
 
     url: str = ""
+    state: str = ""
 
 
 class Tls(Section):

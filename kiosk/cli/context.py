@@ -1,0 +1,79 @@
+"""What every command opens first: the policy, the database and the vault it names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from kiosk import identity, store
+from kiosk.policy import ConfigError, Policy, load, state_folder
+
+SYSTEM_CONFIG = Path("/etc/kiosk/kiosk.toml")
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", help="The configuration; default $KIOSK_CONFIG, then /etc/kiosk."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+
+
+@dataclass(frozen=True)
+class Context:
+    policy: Policy
+    config: Path | None
+    state: Path
+    store: store.Store
+    vault: store.Vault
+
+
+def config_path(given: Path | None) -> Path | None:
+    """The file that is in force: given, $KIOSK_CONFIG, the system's; None for the defaults."""
+    if given is not None:
+        return given
+    if named := os.environ.get("KIOSK_CONFIG"):
+        return Path(named)
+    return SYSTEM_CONFIG if SYSTEM_CONFIG.exists() else None
+
+
+def read_policy(given: Path | None) -> Policy:
+    """The policy in force. Ends the program with exit 2 when it cannot be used."""
+    try:
+        return load(config_path(given))
+    except ConfigError as e:
+        fail(str(e), code=2)
+
+
+@contextmanager
+def opened(given: Path | None) -> Iterator[Context]:
+    """Policy, database and vault; ends the program with exit 2 or 1 when they cannot be used."""
+    policy = read_policy(given)
+    state = Path(policy.database.state) if policy.database.state else state_folder()
+    try:
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        url = policy.database.url or f"sqlite:///{state / 'kiosk.db'}"
+        rows = store.open(url, keys_of=identity.keys_of, name_keys_of=identity.name_keys_of)
+    except OSError as e:
+        fail(f"{state}: cannot be used ({e.strerror}). Check the path and its permissions.")
+    except store.StoreUnusable as e:
+        fail(str(e))
+    try:
+        yield Context(policy, config_path(given), state, rows, store.Vault(state / "vault"))
+    finally:
+        rows.close()
+
+
+def say(text: str) -> None:
+    """Words for people go to standard error: standard output is for what was asked for."""
+    typer.echo(text, err=True)
+
+
+def fail(text: str, code: int = 1) -> NoReturn:
+    """One sentence that says what to do, and the contract's exit code."""
+    say(text)
+    raise typer.Exit(code)
