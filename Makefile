@@ -1,0 +1,72 @@
+# `make run` shows the whole job, `make test` checks everything; both set up what is missing first.
+
+PYTHON ?= python3
+export PYTHON
+BIN := .venv/bin
+STAMP := .venv/.installed-from-lock
+PACKAGES := installer/system-packages
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip --quiet --no-input
+
+.PHONY: help run test check setup screen-libraries peers corpus bench screens lock clean
+
+help:
+	@echo "make run      the whole job, before your eyes (without a display: in this terminal)"
+	@echo "make test     style, types and tests"
+	@echo "make check    the same, without looking for system packages first"
+	@echo "make corpus   only the tests that read ../shared/corpus"
+	@echo "make bench    the measurements (see bench/)"
+	@echo "make screens  a picture of every screen, into build/screens/"
+	@echo "make lock     resolve requirements.lock anew from pyproject.toml"
+	@echo "make clean    remove everything that was made here"
+
+run: screen-libraries $(STAMP)
+	@$(BIN)/kiosk demo $(ARGS)
+
+test: screen-libraries peers check
+
+check: $(STAMP)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+	@QT_QPA_PLATFORM=offscreen $(BIN)/pytest $(ARGS)
+
+setup: $(STAMP)
+
+# Hash-pinned, then the project itself without a second look at any index.
+$(STAMP): pyproject.toml requirements.lock
+	@$(PACKAGES) python
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
+	@echo "Setting up .venv (the first time this takes a minute or two)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Without a display nothing is drawn, so nobody is held up by libraries for drawing.
+screen-libraries:
+	@$(PACKAGES) screen || test "$(MAKECMDGOALS)$$DISPLAY$$WAYLAND_DISPLAY" = run
+
+# In CI a missing peer fails; elsewhere its tests are skipped and say so.
+peers:
+	@$(PACKAGES) peers || test -z "$$CI"
+
+corpus: $(STAMP)
+	@QT_QPA_PLATFORM=offscreen $(BIN)/pytest -m corpus $(ARGS)
+
+bench: $(STAMP)
+	@$(BIN)/python -m bench $(ARGS)
+
+screens: $(STAMP)
+	@QT_QPA_PLATFORM=offscreen $(BIN)/pytest tests/ui $(ARGS)
+	@ls build/screens/*.png
+
+# pip-tools in an environment of its own; the lock names no index and holds for Python 3.11-3.13.
+lock:
+	@test -x build/lock/bin/pip-compile || { $(PYTHON) -m venv build/lock && build/lock/bin/pip install -q pip-tools; }
+	@build/lock/bin/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras \
+	  --all-extras --build-deps-for editable --no-header \
+	  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options \
+	  --output-file requirements.lock pyproject.toml
+
+clean:
+	@rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .hypothesis
