@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from pathlib import Path
 
 from kiosk.model.medium import ReadReport
 from kiosk.model.patient import PatientIdentity
+from kiosk.model.plain import from_plain
 
 
 class Severity(StrEnum):
@@ -25,6 +29,20 @@ class Finding:
     severity: Severity
     where: str = ""
     detail: str = ""
+
+
+FINDINGS = "findings.jsonl"
+
+
+def read_findings(folder: Path) -> Iterator[Finding]:
+    """What reading the medium into this staging folder found out, one JSON line each. The file is
+    replaced whole by each read, so it has no torn line."""
+    path = folder / FINDINGS
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            yield from_plain(Finding, json.loads(line))
 
 
 class InstanceStatus(StrEnum):

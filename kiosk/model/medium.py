@@ -69,7 +69,9 @@ class Span:
 @dataclass(frozen=True, slots=True)
 class StagedFile:
     """One file of the medium: a line of the manifest. Its bytes lie in the staging folder under
-    `staged_name(number)`; the medium's own path is kept as text and never used as a path."""
+    `staged_name(number)`; the medium's own path is kept as text and never used as a path. `bytes`
+    is the length that the medium states; a missing range that reaches the end is left off, so the
+    staged bytes can be fewer."""
 
     number: int
     untrusted_path: str  # components joined by "/", as the medium spells them
