@@ -1,0 +1,5 @@
+"""What people may do: queries answer with frozen snapshots, commands are one transaction each."""
+
+from kiosk.desk.roles import ALLOWED, Doing, Operator, Role, may
+
+__all__ = ["ALLOWED", "Doing", "Operator", "Role", "may"]

@@ -1,0 +1,52 @@
+"""Who may do what (UX D-2): one table, deny by default. The screens only hide; the desk refuses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    FRONT_DESK = "front-desk"
+    HIM = "him"
+    HIM_LEAD = "him-lead"
+    IT = "it"
+    AUDITOR = "auditor"
+
+
+class Doing(StrEnum):
+    BRING = "bring"  # read a disc, pick a patient, give the disc back
+    CONFIRM = "confirm"  # "same person" on small differences
+    DECIDE = "decide"  # resolve a case that waits for a person
+    ASSIGN = "assign"
+    RECALL = "recall"
+    RETRY = "retry"
+    SEE_WORKLIST = "see-worklist"
+    SEE_HEALTH = "see-health"
+
+
+ALLOWED: dict[Doing, frozenset[Role]] = {
+    Doing.BRING: frozenset({Role.FRONT_DESK, Role.HIM, Role.HIM_LEAD}),
+    Doing.CONFIRM: frozenset({Role.HIM, Role.HIM_LEAD}),
+    Doing.DECIDE: frozenset({Role.HIM, Role.HIM_LEAD}),
+    Doing.ASSIGN: frozenset({Role.HIM, Role.HIM_LEAD}),
+    Doing.RECALL: frozenset({Role.HIM_LEAD}),
+    Doing.RETRY: frozenset({Role.HIM_LEAD, Role.IT}),
+    Doing.SEE_WORKLIST: frozenset({Role.HIM, Role.HIM_LEAD}),
+    Doing.SEE_HEALTH: frozenset({Role.HIM_LEAD, Role.IT}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    name: str
+    role: Role = Role.FRONT_DESK
+
+
+def may(role: Role, doing: Doing) -> bool:
+    return role in ALLOWED.get(doing, frozenset())
+
+
+def everything(role: Role) -> frozenset[Doing]:
+    """All that the role may do, for a screen to know what to offer."""
+    return frozenset(doing for doing in Doing if may(role, doing))

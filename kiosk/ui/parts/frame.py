@@ -1,0 +1,127 @@
+"""The frame of every screen: header, one question, footer with Back left and the way on right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
+
+from kiosk.desk.snapshots import Header
+from kiosk.ui.parts.cells import Button, Line, Look, Picture, clear, column, row
+from kiosk.ui.parts.text import clock, safe
+
+ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+
+
+class Screen(QWidget):
+    """A picture of one snapshot. `present` draws it; what people press leaves as `asked`, a
+    command's name and what it needs: a screen decides nothing and calls nobody."""
+
+    asked = Signal(str, dict)
+
+    def __init__(self, look: Look) -> None:
+        super().__init__()
+        self.look = look
+        self.main: Button | None = None
+        self._shown: Any = None
+        self.setProperty("role", "screen")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setStyleSheet(look.theme.style())
+        self.whole = column(self)
+        self.body = column(spacing=look.theme.px("gap"))
+
+    def present(self, snapshot: Any) -> None:
+        """Show it. What did not change is not drawn again, so that focus and selection stay."""
+        if snapshot == self._shown:
+            return
+        self._shown = snapshot
+        self.draw(snapshot)
+
+    def draw(self, snapshot: Any) -> None:
+        raise NotImplementedError
+
+    def ask(self, command: str, **needs: Any) -> None:
+        self.asked.emit(command, needs)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Enter is the main action, where there is one: amber, red and D2 have none."""
+        if event.key() in ENTER and self.main is not None and self.main.isEnabled():
+            self.main.click()
+        else:
+            super().keyPressEvent(event)
+
+
+class TouchScreen(Screen):
+    """One question: header, title, body, footer. Subclasses fill `body` in `fill`."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(look)
+        theme = look.theme
+        self.header, self._head = bar(look, "header")
+        self.footer, self._foot = bar(look, "footer")
+        middle = column(spacing=theme.px("gap"))
+        side = theme.px("pad", 1.6)
+        middle.setContentsMargins(side, theme.px("pad"), side, theme.px("pad", 0.8))
+        self.title = Line.wrapped(kind="title")
+        self.title.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        middle.addWidget(self.title)
+        middle.addLayout(self.body, 1)
+        self.whole.addWidget(self.header)
+        self.whole.addLayout(middle, 1)
+        self.whole.addWidget(self.footer)
+
+    def draw(self, snapshot: Any) -> None:
+        self.main = None
+        clear(self._head)
+        clear(self._foot)
+        clear(self.body)
+        _head_line(self.look, self._head, snapshot.header)
+        self.fill(snapshot.body)
+        self.title.setVisible(bool(self.title.text()))
+
+    def fill(self, body: Any) -> None:
+        raise NotImplementedError
+
+    def foot(self, *left: Button, right: tuple[Button, ...] = (), main: Button | None = None) -> None:
+        """The footer: ways back on the left, ways on to the right, the main one last."""
+        for button in left:
+            self._foot.addWidget(button)
+        self._foot.addStretch(1)
+        for button in right:
+            self._foot.addWidget(button)
+        if main is not None:
+            self._foot.addWidget(main)
+            self.main = main
+        self.footer.setVisible(self._foot.count() > 1)
+
+    def button(
+        self, message_id: str, command: str, kind: str = "wide", icon: str = "", **needs: Any
+    ) -> Button:
+        text = self.look.words(message_id)
+        return Button(self.look, text, lambda: self.ask(command, **needs), kind, icon)
+
+
+def bar(look: Look, role: str) -> tuple[QFrame, QHBoxLayout]:
+    """A strip across the screen and the row inside it."""
+    theme, frame = look.theme, QFrame()
+    frame.setProperty("role", role)
+    layout = row(frame, spacing=theme.px("gap"))
+    up = theme.px("gap", 0.8)
+    layout.setContentsMargins(theme.px("pad", 1.6), up, theme.px("pad", 1.6), up)
+    return frame, layout
+
+
+def _head_line(look: Look, layout: QHBoxLayout, header: Header) -> None:
+    words, theme = look.words, look.theme
+    layout.addWidget(Picture(theme, "disc", "accent"))
+    layout.addWidget(Line(safe(header.site, 40), "strong"))
+    layout.addWidget(Line(safe(header.station, 24), "muted"))
+    layout.addStretch(1)
+    if header.steps:
+        layout.addWidget(Line(words("label.step", n=header.step, m=header.steps), "muted"))
+        layout.addStretch(1)
+    layout.addWidget(Picture(theme, "person", "muted", 5.4))
+    layout.addWidget(Line(safe(header.operator, 24), "muted"))
+    layout.addWidget(Line(clock(header.at), "strong"))

@@ -1,0 +1,128 @@
+"""K5: at once what the disc is, then how far reading is, then the disc back."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QProgressBar, QWidget
+
+from kiosk.desk.snapshots import Mood, Notice, Phase, Reading, say
+from kiosk.ui.parts.cells import Card, Line, Look, NoticePanel, Picture, across, row
+from kiosk.ui.parts.frame import TouchScreen
+from kiosk.ui.touch.studies import Pages, StudyCard
+
+PHASES = tuple(Phase)
+
+
+class ReadingScreen(TouchScreen):
+    """Bars never go back: the furthest of each intake is kept, whatever a second pass reports."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(look)
+        self._furthest: tuple[int, int] = (0, 0)
+
+    def fill(self, body: Reading) -> None:
+        look, words = self.look, self.look.words
+        self.title.setText(words("title.reading"))
+        self.body.addWidget(self._verdict(body))
+        if body.copied:
+            out = Notice(Mood.GOOD, say("KX-102"))
+            self.body.addWidget(NoticePanel(look, out, "strong"))
+        for notice in body.notices[:2]:
+            self.body.addWidget(NoticePanel(look, notice))
+        self.body.addWidget(self._how_far(body))
+        if body.studies:
+            self.body.addWidget(Line(words("label.found"), "smallstrong"))
+            self.body.addWidget(self._pages(body), 1)
+        else:
+            self.body.addStretch(1)
+        self._ways_on(body)
+
+    def _verdict(self, body: Reading) -> QWidget:
+        look, words = self.look, self.look.words
+        card = Card(look)
+        label = "label.first-look" if body.first_look else "label.on-the-disc"
+        card.add(Line(words(label), "smallstrong"))
+        verdict = body.verdict or say("verdict.looking")
+        card.add(Line.wrapped(words.say(verdict), "large"))
+        return card
+
+    def _how_far(self, body: Reading) -> QWidget:
+        look, words = self.look, self.look.words
+        card = Card(look)
+        card.add(across(look, *(_phase(look, p, body.phase) for p in PHASES), None, gap=3.0))
+        percent = self._percent(body)
+        bar = QProgressBar()
+        bar.setTextVisible(False)
+        bar.setRange(0, 100)
+        bar.setValue(percent)
+        bar.setAccessibleName(words("label.percent", p=percent))
+        bar.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        card.add(bar)
+        line = row(spacing=look.theme.px("gap", 2))
+        line.addWidget(Line(words("label.percent", p=percent), "strong"))
+        if body.files_total:
+            text = words("label.files-of", n=body.files_done, m=body.files_total)
+            line.addWidget(Line(text, "muted"))
+        line.addStretch(1)
+        line.addWidget(Line(_time_left(look, body), "muted"))
+        card.add(line)
+        return card
+
+    def _percent(self, body: Reading) -> int:
+        share = body.bytes_done * 100 // body.bytes_total if body.bytes_total else 0
+        if body.phase is not Phase.COPYING:
+            share = 100
+        intake, before = self._furthest
+        furthest = max(share, before) if intake == body.intake else share
+        self._furthest = (body.intake, min(100, furthest))
+        return self._furthest[1]
+
+    def _pages(self, body: Reading) -> QWidget:
+        pairs = [body.studies[i : i + 2] for i in range(0, len(body.studies), 2)]
+        return Pages(self.look, pairs, self._pair, 19.0)
+
+    def _pair(self, pair: object) -> QWidget:
+        holder = QWidget()
+        holder.setProperty("role", "plain")
+        line = row(holder, spacing=self.look.theme.px("gap"))
+        assert isinstance(pair, tuple)
+        for study in pair:
+            line.addWidget(StudyCard(self.look, study), 1)
+        if len(pair) == 1:
+            line.addStretch(1)
+        return holder
+
+    def _ways_on(self, body: Reading) -> None:
+        if not body.drive:
+            self.foot()
+            return
+        out = self.button("button.take-out", "eject", "main", "eject", drive=body.drive)
+        out.setEnabled(body.copied)
+        self.foot(main=out)
+
+
+def _phase(look: Look, phase: Phase, now: Phase) -> QWidget:
+    """Done, under way or still to come: icon, weight of the word, colour."""
+    place, here = PHASES.index(phase), PHASES.index(now)
+    icon, token = ("good", "good") if place < here else ("busy", "accent")
+    if place > here:
+        icon, token = "todo", "muted"
+    holder = QWidget()
+    holder.setProperty("role", "plain")
+    line = row(holder, spacing=look.theme.px("gap", 0.6))
+    line.addWidget(Picture(look.theme, icon, token))
+    word = look.words(f"phase.{phase.value}")
+    line.addWidget(Line(word, "strong" if place == here else "muted"))
+    state = "done" if place < here else "now" if place == here else "later"
+    holder.setAccessibleName(f"{word}: {look.words(f'phase-state.{state}')}")
+    return holder
+
+
+def _time_left(look: Look, body: Reading) -> str:
+    """Rounded, because it is an estimate (UX 3)."""
+    if body.phase is not Phase.COPYING or body.seconds_left < 0:
+        return ""
+    if body.seconds_left < 60:
+        return look.words("label.under-a-minute")
+    return look.words("label.minutes-left", n=round(body.seconds_left / 60))
+

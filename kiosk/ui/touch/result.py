@@ -1,0 +1,133 @@
+"""K6 and K9: what was on the disc, what became of it in the order of truth, and the receipt."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QWidget
+
+from kiosk.desk.snapshots import PatientLine, Result, StudyLine
+from kiosk.model.delivery import Change
+from kiosk.ui.parts.cells import Card, Chip, Line, Look, NoticePanel, Picture, column, row
+from kiosk.ui.parts.frame import TouchScreen
+from kiosk.ui.parts.text import date_words, identifier_of, safe, who
+from kiosk.ui.touch.studies import STAGES, DeliveryCard, Pages
+
+SHOWN = {
+    "PatientName": "field.name",
+    "PatientID": "field.identifier",
+    "IssuerOfPatientID": "field.issuer",
+    "PatientBirthDate": "field.birth_date",
+    "PatientSex": "field.sex",
+    "AccessionNumber": "field.accession",
+}
+
+
+class ResultScreen(TouchScreen):
+    def fill(self, body: Result) -> None:
+        look = self.look
+        self.title.setText("")
+        self.body.addWidget(NoticePanel(look, body.headline, "large"))
+        both = row(spacing=look.theme.px("pad"))
+        both.addWidget(self._studies(body), 62)
+        both.addLayout(self._aside(body), 38)
+        self.body.addLayout(both, 1)
+        self._ways_on(body)
+
+    def _studies(self, body: Result) -> QWidget:
+        """Each patient's line, then that patient's studies, on as many pages as it takes."""
+        items: list[object] = []
+        for patient in body.patients:
+            items.append(patient)
+            items += patient.studies
+        return Pages(self.look, items, self._item, 27.0)
+
+    def _item(self, item: object) -> QWidget:
+        if isinstance(item, StudyLine):
+            return DeliveryCard(self.look, item)
+        assert isinstance(item, PatientLine)
+        return patient_card(self.look, item)
+
+    def _aside(self, body: Result) -> column:
+        look = self.look
+        aside = column(spacing=look.theme.px("gap"))
+        for notice in body.notices[:2]:
+            aside.addWidget(NoticePanel(look, notice))
+        changed = tuple(c for p in body.patients for c in p.changes if c.keyword in SHOWN)
+        if changed:
+            aside.addWidget(_changes(look, changed[:4]))
+        if body.left_out:
+            aside.addWidget(_left_out(look, body))
+        aside.addStretch(1)
+        aside.addWidget(_receipt(look, body))
+        return aside
+
+    def _ways_on(self, body: Result) -> None:
+        done = self.button("button.next-patient", "finish", "main", "next", intake=body.intake)
+        if body.drive:
+            out = self.button("button.take-out", "eject", icon="eject", drive=body.drive)
+            self.foot(out, main=done)
+        else:
+            self.foot(main=done)
+
+
+def patient_card(look: Look, patient: PatientLine) -> Card:
+    """Whose scans these are: our record where it is decided, else what the disc says."""
+    words, card = look.words, Card(look, "sunken", across=True)
+    shown = patient.local or patient.stated
+    card.inside.addWidget(Picture(look.theme, "person", "accent", 9.0))
+    texts = column(spacing=0)
+    texts.addWidget(Line(who(shown), "strong", elide=True))
+    born = date_words(shown.birth_date, look.words.language)
+    parts = [words("label.born", d=born) if born else "", identifier_of(str(shown.identifier))]
+    texts.addWidget(Line("  ·  ".join(p for p in parts if p), "small", elide=True))
+    card.inside.addLayout(texts, 1)
+    if patient.local is None:
+        mood = STAGES[patient.stage][0]
+        card.inside.addWidget(Chip(look, mood, words(f"stage.{patient.stage.value}")))
+    return card
+
+
+def _changes(look: Look, changes: tuple[Change, ...]) -> Card:
+    """Before and after, as it is written into the images."""
+    card = Card(look)
+    card.add(Line(look.words("label.changed"), "smallstrong"))
+    for change in changes:
+        card.add(Line(look.words(SHOWN[change.keyword]), "small"))
+        pair = row(spacing=look.theme.px("gap", 0.6))
+        pair.addWidget(Line(_shown(look, change, change.was), "muted", elide=True), 1)
+        pair.addWidget(Picture(look.theme, "next", "muted", 4.0))
+        pair.addWidget(Line(_shown(look, change, change.now), "strong", elide=True), 1)
+        card.add(pair)
+    return card
+
+
+def _shown(look: Look, change: Change, value: str) -> str:
+    if not value:
+        return look.words("label.nothing")
+    if change.keyword == "PatientBirthDate":
+        return date_words(value, look.words.language)
+    if change.keyword == "PatientName":
+        return safe(value.split("=")[0].replace("^", ", ", 1).replace("^", " ").strip(), 40)
+    return safe(value, 40)
+
+
+def _left_out(look: Look, body: Result) -> Card:
+    """What was on the disc and is not brought in, so that nothing is silently missing."""
+    words, card = look.words, Card(look)
+    card.add(Line(words("label.left-out", n=body.files), "smallstrong"))
+    for part in body.left_out[:4]:
+        card.add(Line(words(f"left.{part.bucket}", n=part.count), elide=True))
+    return card
+
+
+def _receipt(look: Look, body: Result) -> Card:
+    card = Card(look, across=True)
+    card.inside.addWidget(Picture(look.theme, "ticket", "accent", 9.0))
+    texts = column(spacing=0)
+    texts.addWidget(Line(look.words("label.ticket"), "small"))
+    code = Line(safe(body.ticket, 24), "large")
+    code.setAlignment(Qt.AlignmentFlag.AlignLeft)
+    texts.addWidget(code)
+    texts.addWidget(Line.wrapped(look.words("label.take-home"), "small"))
+    card.inside.addLayout(texts, 1)
+    return card
