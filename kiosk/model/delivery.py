@@ -20,6 +20,58 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Code:
+    """A coded entry (PS3.3 8): value, the scheme that defines it, what it means in words."""
+
+    value: str
+    scheme: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOrder:
+    """The local order under which a study from outside is imported, as the worklist or HL7 states
+    it. `study_instance_uid` is the order's own; it never becomes the imported study's."""
+
+    accession_number: str = ""
+    study_instance_uid: str = ""
+    requested_procedure_id: str = ""
+    requested_procedure_description: str = ""
+    scheduled_step_id: str = ""
+    scheduled_step_description: str = ""
+    procedure_codes: tuple[Code, ...] = ()
+    referenced_studies: tuple[tuple[str, str], ...] = ()  # (SOP class UID, SOP instance UID)
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One attribute as a Plan has it: `value` (several separated by a backslash) or, for VR SQ,
+    `items`. Without either the attribute is written empty, a sequence is left out."""
+
+    tag: int
+    vr: str
+    value: str = ""
+    items: tuple[tuple[Attribute, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What becomes of every header of one study: decided once, shown, stored, then applied.
+
+    `attributes` replace what a header has; `appended` are sequences that get one more item (in
+    (0400,0561) the old values join it); `keep_stated_id` adds the header's own Patient ID to the
+    Other Patient IDs. `changes` says the same to people, as far as the catalog knows the values.
+    """
+
+    study_instance_uid: str
+    attributes: tuple[Attribute, ...]
+    appended: tuple[Attribute, ...]
+    keep_stated_id: bool = False
+    drop_private: bool = False
+    changes: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Coerced:
     """A coerced instance, ready to send or to write: new meta group, new header, and where the
     original's bytes go on. The data set is `header + original[tail_offset:tail_offset +
@@ -78,7 +130,7 @@ class InstanceResult:
 class Attempt:
     """One try at a destination. `problem` is "" when the association ended in order, else one
     sentence for IT; `retry` says whether trying again later can help; `pause` that the whole
-    destination should wait."""
+    destination should wait, `wait_seconds` for how long if the peer said so (HTTP Retry-After)."""
 
     results: tuple[InstanceResult, ...]
     problem: str = ""
@@ -86,6 +138,7 @@ class Attempt:
     pause: bool = False
     seconds: float = 0.0
     bytes: int = 0
+    wait_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
