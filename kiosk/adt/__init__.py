@@ -1,0 +1,12 @@
+"""Who is registered: HL7 v2 over MLLP, and files of it, as registration events.
+
+Knows the wire and the message, nothing of rows: the caller applies the event and hands back what
+came of it, and only then is the message acknowledged.
+"""
+
+from kiosk.adt.ack import ack
+from kiosk.adt.listen import Listener, listen
+from kiosk.adt.mllp import messages
+from kiosk.adt.parse import Rejected, parse
+
+__all__ = ["Listener", "Rejected", "ack", "listen", "messages", "parse"]
