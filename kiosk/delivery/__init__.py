@@ -1,0 +1,17 @@
+"""Where it goes: sending to archives by C-STORE and STOW-RS, and proving that it arrived.
+
+One instance's refusal never fails the rest; whatever a peer does, nothing is raised and every wait
+ends. What the peer says is ACCEPTED; only `verify` makes it more than the peer's word.
+"""
+
+import pynetdicom._config
+
+from kiosk.delivery.commitment import commit, commitment_listener
+from kiosk.delivery.querying import echo, verify
+from kiosk.delivery.sending import send
+
+# Identifiers carry patients' names; pynetdicom would write them to its log.
+pynetdicom._config.LOG_REQUEST_IDENTIFIERS = False
+pynetdicom._config.LOG_RESPONSE_IDENTIFIERS = False
+
+__all__ = ["commit", "commitment_listener", "echo", "send", "verify"]

@@ -1,0 +1,108 @@
+"""The connection below an association: TCP or TLS, tuned so that no wait is without an end."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+
+from kiosk.policy.sections import Destination, Tls
+
+_MAX_BUFFERS = 1000  # below IOV_MAX
+
+
+class PeerProblem(Exception):
+    """The peer could not be had, or ended what we began. The text is one sentence for IT; `retry`
+    says whether later may be better, `timed_out` whether the peer just fell silent."""
+
+    def __init__(self, text: str, *, retry: bool = True, timed_out: bool = False) -> None:
+        super().__init__(text)
+        self.retry = retry
+        self.timed_out = timed_out
+
+
+def where(destination: Destination) -> str:
+    """How sentences name a destination."""
+    return f"{destination.name} ({destination.host}:{destination.port})"
+
+
+def connect(destination: Destination) -> socket.socket:
+    """A connected socket, inside TLS where the destination asks for it. Never falls back to plain
+    text. Raises PeerProblem."""
+    name = where(destination)
+    try:
+        context = None if destination.tls is None else client_context(destination.tls)
+    except (OSError, ValueError) as e:
+        raise PeerProblem(
+            f"The TLS files of {destination.name} cannot be used. Check ca, certificate and key.",
+            retry=False,
+        ) from e
+    try:
+        sock = socket.create_connection(
+            (destination.host, destination.port), destination.connect_seconds
+        )
+    except OSError as e:
+        raise PeerProblem(
+            f"{name} cannot be reached ({e.strerror or 'no answer'}). "
+            "Check that it is running, its address and port, and the network."
+        ) from e
+    _tune(sock, destination.answer_seconds)
+    return sock if context is None else _secure(sock, context, destination)
+
+
+def _tune(sock: socket.socket, answer_seconds: float) -> None:
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(answer_seconds * 1000))
+
+
+def _secure(
+    sock: socket.socket, context: ssl.SSLContext, destination: Destination
+) -> socket.socket:
+    try:
+        return context.wrap_socket(sock, server_hostname=destination.host)
+    except ssl.SSLCertVerificationError as e:
+        sock.close()
+        raise PeerProblem(
+            f"{where(destination)} shows a certificate that is not trusted ({e.verify_message}). "
+            "Nothing was sent. Check its certificate and the configured ca.",
+            retry=False,
+        ) from e
+    except OSError as e:
+        sock.close()
+        raise PeerProblem(
+            f"{where(destination)} did not agree on TLS. Nothing was sent. "
+            "Check that this port speaks TLS 1.2 or newer and accepts our certificate.",
+        ) from e
+
+
+def client_context(tls: Tls) -> ssl.SSLContext:
+    """TLS 1.2 or newer, the peer's certificate signed by `ca` (PS3.15 B.12), ours shown if any.
+    Raises OSError (ssl.SSLError among them) when the files cannot be used."""
+    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=str(tls.ca))
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if tls.certificate is not None:
+        context.load_cert_chain(tls.certificate, tls.key)
+    return context
+
+
+def send_all(sock: socket.socket, buffers: list[bytes | memoryview]) -> None:
+    """Every byte of `buffers`. The time-out counts from the last byte that moved: a slow peer goes
+    on, a stopped one does not."""
+    at = 0
+    while at < len(buffers):
+        sent = sock.sendmsg(buffers[at : at + _MAX_BUFFERS])
+        while at < len(buffers) and sent >= len(buffers[at]):
+            sent -= len(buffers[at])
+            at += 1
+        if sent:
+            buffers[at] = memoryview(buffers[at])[sent:]
+
+
+def lost(name: str, error: OSError) -> PeerProblem:
+    if isinstance(error, ssl.SSLError):
+        reason = f"TLS: {(error.reason or 'closed').replace('_', ' ').lower()}"
+    else:
+        reason = error.strerror or "connection lost"
+    return PeerProblem(
+        f"The connection to {name} broke ({reason}). Check the network and the archive's log."
+    )
