@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
@@ -151,34 +150,3 @@ class Event:
     id: int = 0
     at: str = ""
     hash: str = ""
-
-
-# What a step of the pipeline answers; the engine writes it down (engine/pipeline.py).
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """The unit moves to the step's next state."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """A person has to decide: the Case waits."""
-
-    reasons: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Nothing is wrong that time will not mend; claimed again at `until`."""
-
-    until: datetime
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Fail:
-    finding: Finding
-
-
-Outcome = Done | Ask | Wait | Fail

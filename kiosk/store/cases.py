@@ -120,13 +120,19 @@ class Cases:
 
     # -- what the engine does --------------------------------------------------------------
 
-    def claim(
-        self, state: CaseState, station: str, owner: str, seconds: float
-    ) -> tuple[Case, Lease] | None:
+    def claim(self, state: CaseState, station: str, seconds: float) -> tuple[Case, Lease] | None:
         here = patient_case.c.intake.in_(select(intake.c.id).where(intake.c.station == station))
         where = (patient_case.c.state == state, here)
-        found = lease.claim(self._connection, patient_case, self._now(), owner, seconds, *where)
+        found = lease.claim(self._connection, patient_case, self._now(), station, seconds, *where)
         return (self.get(found[0].id), found[1]) if found else None
+
+    def extend(self, held: Lease, seconds: float) -> None:
+        lease.extend(self._connection, patient_case, held, self._now(), seconds)
+
+    def free(self, station: str) -> None:
+        """At the engine's start: what a dead engine of this station held may be claimed again."""
+        where = (patient_case.c.lease_owner == station) & (patient_case.c.lease_token != "")
+        self._connection.execute(update(patient_case).where(where).values(lease_until=0.0))
 
     def matched(
         self,
@@ -145,8 +151,9 @@ class Cases:
         data["reasons"] = list(reasons)
         self._write("case.resolved" if resolution else "case.awaits", held.id, data)
 
-    def released(self, held: Lease, deliveries: int) -> None:
-        self._settle(held, CaseState.RELEASED, {})
+    def released(self, held: Lease, deliveries: int, resolution: Resolution) -> None:
+        """RESOLVED -> RELEASED, with the local patient as the roster knew it at that moment."""
+        self._settle(held, CaseState.RELEASED, _resolved(resolution))
         self._write("case.released", held.id, {"deliveries": deliveries})
 
     def reopen(self, held: Lease, reasons: tuple[str, ...]) -> None:
@@ -162,10 +169,10 @@ class Cases:
     def unclaim(self, held: Lease, until: datetime) -> None:
         lease.settle(self._connection, patient_case, held, {}, due=until)
 
-    def done(self, held: Lease) -> None:
-        """RELEASED -> DONE: every delivery of it has ended."""
-        self._settle(held, CaseState.DONE, {})
-        self._write("case.done", held.id, {})
+    def done(self, id: int) -> None:
+        """RELEASED -> DONE: every delivery of it has ended well."""
+        self._move(id, CaseState.DONE, {})
+        self._write("case.done", id, {})
 
     def _settle(self, held: Lease, to: CaseState, values: dict[str, Any]) -> None:
         state = advance(self.get(held.id).state, to)

@@ -23,6 +23,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool, QueuePool
 
 from kiosk.model.patient import LocalPatient
+from kiosk.model.work import CaseState, DeliveryState, IntakeState
 from kiosk.store.cases import Cases
 from kiosk.store.deliveries import Deliveries
 from kiosk.store.intakes import Intakes
@@ -33,6 +34,8 @@ Clock = Callable[[], datetime]
 KeysOf = Callable[[LocalPatient], frozenset[str]]
 
 BUSY_SECONDS = 5.0
+ENDED_WELL = {DeliveryState.COMMITTED, DeliveryState.NOTIFIED}
+ENDED = {CaseState.DONE, CaseState.REJECTED}
 
 
 class StoreUnusable(RuntimeError):
@@ -49,6 +52,18 @@ class Transaction:
         self.cases = Cases(connection, self.journal, store.now)
         self.deliveries = Deliveries(connection, self.journal, store.now)
         self.roster = Roster(connection, store.keys_of, store.name_keys_of)
+
+    def end_case(self, case_id: int) -> None:
+        """After a delivery or a decision: the case is DONE when all of its deliveries ended well,
+        its intake CLOSED when all of its cases ended."""
+        case = self.cases.get(case_id)
+        states = {each.state for each in self.deliveries.of_case(case_id)}
+        if case.state is CaseState.RELEASED and states <= ENDED_WELL:
+            self.cases.done(case_id)
+        ended = {each.state for each in self.cases.of_intake(case.intake)}
+        intake = self.intakes.get(case.intake)
+        if intake.state is IntakeState.CATALOGED and ended <= ENDED:
+            self.intakes.close(intake.id)
 
 
 class Store:

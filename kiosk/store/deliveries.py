@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -31,9 +31,8 @@ from kiosk.store.tables import (
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """An instance that will not be sent, and why, in words for a person."""
+    """Why an instance will not be sent, in words for a person."""
 
-    instance: int
     why: str
 
 
@@ -63,10 +62,10 @@ class Deliveries:
         study_id: int,
         study_instance_uid: str,
         destination_name: str,
-        held: Iterable[Held] = (),
+        held: Mapping[int, Held] | None = None,
     ) -> int:
-        """A delivery of the whole study; instances in `held` are listed but not sent. Queuing it
-        a second time gives the one that is there."""
+        """A delivery of the whole study; instances in `held` (by position in the study) are
+        listed but not sent. Queuing it a second time gives the one that is there."""
         known = select(delivery.c.id).where(
             delivery.c.study == study_id, delivery.c.destination == destination_name
         )
@@ -82,12 +81,15 @@ class Deliveries:
         key = self._connection.execute(delivery.insert().values(values)).inserted_primary_key
         assert key is not None
         id = int(key[0])
-        why = {h.instance: h.why for h in held}
-        rows = [_queued(id, row_id, why.get(row_id)) for row_id in self._instances_of(study_id)]
+        held = held or {}
+        rows = [
+            _queued(id, row_id, held.get(position))
+            for position, row_id in enumerate(self._instances_of(study_id))
+        ]
         if rows:
             self._connection.execute(delivery_instance.insert(), rows)
         data: dict[str, object] = {"destination": destination_name, "instances": len(rows)}
-        self._write("delivery.queued", id, data | {"held": len(why)})
+        self._write("delivery.queued", id, data | {"held": len(held)})
         return id
 
     def _instances_of(self, study_id: int) -> tuple[int, ...]:
@@ -133,7 +135,7 @@ class Deliveries:
     # -- what the engine does --------------------------------------------------------------
 
     def claim(
-        self, state: DeliveryState, destination_name: str, station: str, owner: str, seconds: float
+        self, state: DeliveryState, destination_name: str, station: str, seconds: float
     ) -> tuple[Delivery, Lease] | None:
         """The next delivery to this destination of what this station read, unless the destination
         is paused or not due yet."""
@@ -149,19 +151,33 @@ class Deliveries:
             delivery.c.destination == destination_name,
             here.exists(),
         )
-        found = lease.claim(self._connection, delivery, self._now(), owner, seconds, *where)
+        found = lease.claim(self._connection, delivery, self._now(), station, seconds, *where)
         return (_delivery(found[0]), found[1]) if found else None
 
     def extend(self, held: Lease, seconds: float) -> None:
         lease.extend(self._connection, delivery, held, self._now(), seconds)
 
-    def begin_attempt(self, held: Lease) -> None:
+    def free(self, station: str) -> None:
+        """At the engine's start: what a dead engine of this station held may be claimed again."""
+        where = (delivery.c.lease_owner == station) & (delivery.c.lease_token != "")
+        self._connection.execute(update(delivery).where(where).values(lease_until=0.0))
+
+    def fail(self, held: Lease, code: str) -> None:
+        """A step ended by a defect of ours: the delivery stops here until a person asks again."""
+        self.move(held, DeliveryState.FAILED, problem=code)
+
+    def begin_attempt(self, id: int) -> None:
         """Written before the first byte goes out: after a crash the outcome is unknown, and what
         was perhaps sent is verified or sent again (RELIABILITY 3)."""
         count = delivery.c.attempts + 1
-        where = (delivery.c.id == held.id) & (delivery.c.lease_token == held.token)
+        where = delivery.c.id == id
         self._connection.execute(update(delivery).where(where).values(attempts=count))
-        self._write("delivery.attempt", held.id, {})
+        self._write("delivery.attempt", id, {})
+
+    def set_transaction(self, id: int, transaction_uid: str) -> None:
+        """The storage commitment asked for; kept before it is asked (PS3.4 J.3.2)."""
+        change = update(delivery).where(delivery.c.id == id)
+        self._connection.execute(change.values(transaction_uid=transaction_uid))
 
     def record(self, id: int, results: Sequence[InstanceResult]) -> None:
         """What the peer answered for each instance, as soon as it is known."""
@@ -274,10 +290,10 @@ class Deliveries:
         self._journal.write(event)
 
 
-def _queued(id: int, instance_id: int, why: str | None) -> dict[str, Any]:
-    answer = Answer.PENDING if why is None else Answer.HELD
-    row = {"delivery": id, "instance": instance_id, "answer": answer, "comment": why or ""}
-    return row | {"changes": []}
+def _queued(id: int, instance_id: int, held: Held | None) -> dict[str, Any]:
+    answer = Answer.HELD if held else Answer.PENDING
+    row = {"delivery": id, "instance": instance_id, "answer": answer, "changes": []}
+    return row | {"comment": held.why if held else ""}
 
 
 def _destination_row(value: DestinationState) -> dict[str, Any]:

@@ -10,7 +10,14 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from kiosk.model.content import Attachment, Catalog, DirectoryClaim, Finding, Ledger
+from kiosk.model.content import (
+    Attachment,
+    Catalog,
+    DirectoryClaim,
+    Finding,
+    Ledger,
+    Severity,
+)
 from kiosk.model.medium import Drive, Medium, Progress, ReadReport
 from kiosk.model.patient import Identifier
 from kiosk.model.plain import from_plain, to_plain
@@ -92,11 +99,11 @@ class Intakes:
     # -- what the engine does --------------------------------------------------------------
 
     def claim(
-        self, state: IntakeState, station: str, owner: str, seconds: float
+        self, state: IntakeState, station: str, seconds: float
     ) -> tuple[Intake, Lease] | None:
         """The next intake of this station in `state`: bytes stay where they were read."""
         where = (intake.c.state == state, intake.c.station == station)
-        found = lease.claim(self._connection, intake, self._now(), owner, seconds, *where)
+        found = lease.claim(self._connection, intake, self._now(), station, seconds, *where)
         return (_intake(found[0]), found[1]) if found else None
 
     def extend(self, held: Lease, seconds: float) -> None:
@@ -131,21 +138,38 @@ class Intakes:
         self.add_findings(held.id, (failure,))
         self._write("intake.failed", held.id, {"code": failure.code})
 
-    def wait(self, held: Lease, until: datetime, why: str) -> None:
-        lease.settle(self._connection, intake, held, {}, due=until)
-        self._write("intake.waits", held.id, {"why": why})
+    def broke(self, held: Lease, code: str) -> None:
+        """A step ended by a defect of ours. What was staged is kept for another try."""
+        state = self.get(held.id).state
+        if state is IntakeState.CLOSED:  # only the purge is left: tomorrow
+            self.unclaim(held, self._now() + timedelta(days=1))
+            return
+        detail = "Something went wrong while this disc was read. Its scans are kept. Tell IT."
+        self.fail(held, Finding(code, Severity.ERROR, detail=detail))
+
+    def free(self, station: str) -> None:
+        """At the engine's start: what a dead engine of this station held may be claimed again."""
+        where = (intake.c.station == station) & (intake.c.lease_token != "")
+        self._connection.execute(update(intake).where(where).values(lease_until=0.0))
 
     def unclaim(self, held: Lease, until: datetime) -> None:
         """Nothing to do yet: looked at again at `until`, without a journal line."""
         lease.settle(self._connection, intake, held, {}, due=until)
 
-    def close(self, held: Lease, keep: timedelta) -> None:
-        """CATALOGED -> CLOSED: every case on it has ended. Its bytes are purged after `keep`."""
-        current = self.get(held.id)
-        state = advance(current.state, IntakeState.CLOSED)
-        due = self._now() + keep
-        lease.settle(self._connection, intake, held, {"state": state}, due=due)
-        self._write("intake.closed", held.id, {})
+    def close(self, id: int) -> None:
+        """CATALOGED or REJECTED -> CLOSED: everything on it has ended. The purge comes later."""
+        state = advance(self.get(id).state, IntakeState.CLOSED)
+        self._connection.execute(
+            update(intake).where(intake.c.id == id).values(state=state, due=0.0, lease_until=0.0)
+        )
+        self._write("intake.closed", id, {})
+
+    def closed_at(self, id: int) -> datetime:
+        """When it was closed; raises LookupError when it was not."""
+        for event in self._journal.of(intake=id):
+            if event.kind == "intake.closed":
+                return datetime.fromisoformat(event.at)
+        raise LookupError(id)
 
     def purged(self, held: Lease) -> None:
         """The staged bytes are gone; the row stays, with nothing left to claim it for."""

@@ -1,0 +1,95 @@
+"""Entry point and composition root: one command each, the parts are built where they are used."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kiosk import __version__
+from kiosk.cli import adt, importing, inspecting
+from kiosk.cli.context import ConfigOption, JsonOption, opened, say
+from kiosk.model.patient import Identifier
+
+app = typer.Typer(
+    name="kiosk",
+    help="Imports patients' discs into the PACS, under the right patient, and proves it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # a traceback with local values would show patient data
+)
+app.add_typer(adt.app, name="adt")
+
+Medium = Annotated[Path, typer.Argument(help="A device, an ISO file, a ZIP or a folder.")]
+
+
+def _print(document: dict[str, Any], as_json: bool, words: list[str]) -> None:
+    if as_json:
+        typer.echo(json.dumps(document, ensure_ascii=False))
+    else:
+        for line in words:
+            say(line)
+
+
+@app.command()
+def inspect(medium: Medium, as_json: JsonOption = False) -> None:
+    """Read a medium and report what is on it; nothing is kept."""
+    from kiosk.policy import Policy
+
+    document, code = inspecting.inspect(medium, Policy())
+    _print(document, as_json, inspecting.words(document))
+    raise typer.Exit(code)
+
+
+@app.command(name="import")
+def import_(
+    medium: Medium,
+    patient: Annotated[str, typer.Option(help="The patient picked: ID or ID^ISSUER.")] = "",
+    operator: Annotated[str, typer.Option(help="Who does this, for the journal.")] = "",
+    wait: Annotated[float | None, typer.Option(help="Seconds to wait at most.")] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """The whole path: read, match, send, verify; waits until done or a person is needed."""
+    picked = Identifier.parse(patient) if patient else None
+    with opened(config) as context:
+        intake = importing.receive(context, medium, operator, picked)
+        stopped = importing.drive(context, intake, wait)
+        document = importing.report(context, intake.id)
+        code = importing.exit_code(context, intake.id, stopped)
+    _print(document, as_json, importing.words(document))
+    if stopped:
+        say(stopped)
+    raise typer.Exit(code)
+
+
+@app.command()
+def engine(config: ConfigOption = None) -> None:
+    """The service: reads, matches, sends and verifies until it is told to stop (SIGTERM)."""
+    from kiosk.cli import service
+
+    with opened(config) as context:
+        service.run(context)
+
+
+@app.callback(invoke_without_command=False)
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=sys.stderr)
+    logging.getLogger("kiosk").setLevel(logging.INFO)
+    app()
+
+
+if __name__ == "__main__":
+    main()

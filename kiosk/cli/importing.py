@@ -1,0 +1,208 @@
+"""`kiosk import`: the whole path of one medium, and a report of what became of every image."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from kiosk.cli.context import Context, fail, say
+from kiosk.cli.inspecting import code_of_failure
+from kiosk.engine import AlreadyRunning, Engine, Site, alone, child
+from kiosk.model.delivery import Answer
+from kiosk.model.matching import Recommendation
+from kiosk.model.patient import Identifier
+from kiosk.model.plain import to_plain
+from kiosk.model.work import Case, CaseState, Delivery, DeliveryState, Intake, IntakeState
+from kiosk.store import Transaction
+
+UNANSWERED_TRIES = 3  # an archive that is silent so often is reported; the scans wait in the vault
+POLL_SECONDS = 0.25
+FINAL = {IntakeState.CLOSED, IntakeState.REJECTED, IntakeState.FAILED, IntakeState.ABORTED}
+
+
+def receive(context: Context, location: Path, operator: str, picked: Identifier | None) -> Intake:
+    """A new intake for the medium. Ends the program where there is none to read."""
+    if not context.policy.destination:
+        fail("No destination is configured: add a [[destination]] to the configuration.", code=2)
+    try:
+        medium = child.identify(location.absolute(), context.policy.limits)
+    except child.JobFailed as e:
+        fail(e.finding.detail, code_of_failure(e.finding))
+    with context.store.begin() as tx:
+        return tx.intakes.create(medium, context.policy.site.station, operator, picked)
+
+
+def drive(context: Context, intake: Intake, wait: float | None) -> str:
+    """Works (or waits for the engine that runs) until the intake has ended, waits for a person,
+    or `wait` seconds have passed. Gives back why it stopped: "" or a sentence."""
+    deadline = None if wait is None else time.monotonic() + wait
+    try:
+        with alone(context.state):
+            engine = Engine(Site(context.store, context.vault, context.policy, context.store.now))
+            engine.recover()
+            return _until_settled(context, intake, deadline, engine.run_once)
+    except AlreadyRunning:
+        say("The engine of this kiosk is running: it does the work.")
+        return _until_settled(context, intake, deadline, lambda: False)
+
+
+def _until_settled(
+    context: Context, intake: Intake, deadline: float | None, work: Callable[[], bool]
+) -> str:
+    while True:
+        worked = work()
+        settled, why = _settled(context, intake.id)
+        if settled:
+            return why
+        if deadline is not None and time.monotonic() > deadline:
+            return "Not finished in the time given. The rest goes on when the engine runs."
+        if not worked:
+            time.sleep(POLL_SECONDS)
+
+
+def _settled(context: Context, intake_id: int) -> tuple[bool, str]:
+    with context.store.read() as tx:
+        intake = tx.intakes.get(intake_id)
+        if intake.state in FINAL:
+            return True, ""
+        if intake.state is not IntakeState.CATALOGED:
+            return False, ""
+        cases = tx.cases.of_intake(intake_id)
+        if any(c.state in (CaseState.OPEN, CaseState.RESOLVED) for c in cases):
+            return False, ""
+        open_ones = [
+            d
+            for c in cases
+            for d in tx.deliveries.of_case(c.id)
+            if d.state in (DeliveryState.QUEUED, DeliveryState.SENT)
+        ]
+        silent = {d.destination: d for d in open_ones if _is_silent(tx, context, d)}
+    if open_ones and len(silent) < len({d.destination for d in open_ones}):
+        return False, ""
+    return True, " ".join(_silence(d) for d in silent.values())
+
+
+def _is_silent(tx: Transaction, context: Context, delivery: Delivery) -> bool:
+    state = tx.deliveries.destination(context.policy.site.station, delivery.destination)
+    return state.failures >= UNANSWERED_TRIES
+
+
+def _silence(delivery: Delivery) -> str:
+    return (
+        f"The archive {delivery.destination} is not answering ({delivery.problem}) "
+        "The scans are safe here and will be sent when it is back and `kiosk engine` runs."
+    )
+
+
+def report(context: Context, intake_id: int) -> dict[str, Any]:
+    """The report of CLI.md: per case and study what was delivered and verified."""
+    with context.store.read() as tx:
+        intake = tx.intakes.get(intake_id)
+        cases = tx.cases.of_intake(intake_id)
+        ledger = tx.intakes.ledger(intake_id)
+        return {
+            "intake": intake.ticket,
+            "state": _state(intake, tx, cases),
+            "cases": [_case(tx, case) for case in cases],
+            "ledger": to_plain(ledger) or {},
+            "findings": to_plain(tx.intakes.findings(intake_id)),
+        }
+
+
+def _state(intake: Intake, tx: Transaction, cases: tuple[Case, ...]) -> str:
+    if intake.state in (IntakeState.REJECTED, IntakeState.FAILED):
+        failure = intake.failure
+        return "REFUSED" if failure is None or code_of_failure(failure) != 5 else "EMPTY"
+    if any(case.state is CaseState.AWAITING for case in cases):
+        return "AWAITING"
+    whole = intake.state is IntakeState.CLOSED and not _left_out(tx, cases)
+    return "CLOSED" if whole else "PARTIAL"
+
+
+def _left_out(tx: Transaction, cases: tuple[Case, ...]) -> int:
+    counts = [tx.deliveries.counts(d.id) for c in cases for d in tx.deliveries.of_case(c.id)]
+    return sum(c.get(Answer.HELD, 0) + c.get(Answer.REFUSED, 0) for c in counts)
+
+
+def _case(tx: Transaction, case: Case) -> dict[str, Any]:
+    proposal, resolution = case.proposal, case.resolution
+    decision = proposal.recommendation if proposal else Recommendation.REVIEW
+    local = resolution.local.identifier if resolution and resolution.local else None
+    return {
+        "case": str(case.id),
+        "on_disc": {
+            "patient_id": case.stated.identifier.value,
+            "name": case.stated.name.to_dicom(),
+            "birth_date": case.stated.birth_date,
+            "sex": case.stated.sex,
+        },
+        "decision": decision.value,
+        "why": list(case.reasons or (proposal.why if proposal else ())),
+        "local": {"value": local.value, "issuer": local.issuer} if local else None,
+        "studies": [_study(tx, case, row) for row, _ in tx.cases.studies(case.id)],
+    }
+
+
+def _study(tx: Transaction, case: Case, row: int) -> dict[str, Any]:
+    study = tx.cases.study(row)
+    uid = study.study_instance_uid
+    deliveries = [d for d in tx.deliveries.of_case(case.id) if d.study_instance_uid == uid]
+    counts = [tx.deliveries.counts(d.id) for d in deliveries]
+
+    def least(*answers: Answer) -> int:
+        """Of several destinations the worst one counts: an image is delivered when all have it."""
+        return min((sum(c.get(a, 0) for a in answers) for c in counts), default=0)
+
+    def most(answer: Answer) -> int:
+        return max((c.get(answer, 0) for c in counts), default=0)
+
+    return {
+        "study_instance_uid": uid,
+        "instances": len(study.instances),
+        "delivered": least(Answer.ACCEPTED, Answer.VERIFIED),
+        "verified": least(Answer.VERIFIED),
+        "refused": most(Answer.REFUSED),
+        "held": most(Answer.HELD),
+        "destinations": [
+            {"name": d.destination, "state": d.state.value, "verify_level": d.verify_level}
+            for d in deliveries
+        ],
+    }
+
+
+def exit_code(context: Context, intake_id: int, stopped: str) -> int:
+    """The contract's code for how the import stands."""
+    with context.store.read() as tx:
+        intake = tx.intakes.get(intake_id)
+        cases = tx.cases.of_intake(intake_id)
+        ledger = tx.intakes.ledger(intake_id)
+        left_out = _left_out(tx, cases)
+    if intake.failure is not None:
+        return code_of_failure(intake.failure)
+    if stopped:
+        return 1
+    if any(case.state is CaseState.AWAITING for case in cases):
+        return 3
+    if intake.state is not IntakeState.CLOSED or left_out:
+        return 4
+    hurt = ledger and ledger.damaged + ledger.unsupported + ledger.unreadable + ledger.refused
+    return 4 if hurt else 0
+
+
+def words(report: dict[str, Any]) -> list[str]:
+    """The report for a person at a terminal."""
+    lines = [f"{report['intake']}: {report['state']}"]
+    for case in report["cases"]:
+        local = case["local"]
+        whom = f"{local['value']} ({local['issuer']})" if local else "nobody yet"
+        lines.append(f"  {case['on_disc']['name']}: {case['decision']}, filed under {whom}")
+        lines += [f"    because {why}" for why in case["why"]]
+        for study in case["studies"]:
+            lines.append(
+                f"    study: {study['instances']} images, {study['delivered']} delivered, "
+                f"{study['verified']} verified, {study['refused']} refused, {study['held']} held"
+            )
+    lines += [f"  {f['severity']}: {f['detail'] or f['code']}" for f in report["findings"]]
+    return lines

@@ -1,0 +1,142 @@
+"""`kiosk inspect`: what is on a medium, without a database and without leaving anything behind."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from kiosk.cli.context import say
+from kiosk.engine import child, reading
+from kiosk.model.content import Catalog, Finding, Severity, StatedPatient, Study
+from kiosk.model.medium import Medium, Progress
+from kiosk.model.plain import to_plain
+from kiosk.policy import Policy
+
+NOTHING = frozenset({"no-dicom", "medium-blank", "medium-audio", "medium-encrypted", "encrypted"})
+
+
+def inspect(location: Path, policy: Policy) -> tuple[dict[str, Any], int]:
+    """The report of CLI.md and the exit code. Everything written meanwhile is removed."""
+    with tempfile.TemporaryDirectory(prefix="kiosk-inspect-") as folder:
+        try:
+            report = child.read(location.absolute(), Path(folder), policy.limits, _show)
+            found = child.catalog(Path(folder), policy.limits)
+        except child.JobFailed as e:
+            return _failed(e.finding), code_of_failure(e.finding)
+    return _report(report.medium, found), exit_code(found)
+
+
+def _show(progress: Progress) -> None:
+    done, total = progress.bytes_done / 1e6, progress.bytes_total / 1e6
+    say(f"{progress.phase}: {done:.0f} of {total:.0f} MB, {progress.files_done} files")
+
+
+def exit_code(catalog: Catalog) -> int:
+    """0 whole, 4 in part, 5 nothing to import, 6 refused as unsafe (CLI.md)."""
+    refusal = reading.refused(catalog)
+    if refusal is not None:
+        return code_of_failure(refusal)
+    ledger = catalog.ledger
+    left_out = ledger.damaged + ledger.unsupported + ledger.unreadable + ledger.refused
+    conflict = any(f.code == "conflicting-instance" for f in catalog.findings)
+    return 4 if left_out or conflict or catalog.directory.listed_missing else 0
+
+
+def code_of_failure(finding: Finding) -> int:
+    """What a medium's refusal means for the caller."""
+    if finding.severity is Severity.UNSAFE:
+        return 6
+    return 5 if finding.code in NOTHING else 1
+
+
+def _failed(finding: Finding) -> dict[str, Any]:
+    empty = Catalog(findings=(finding,))
+    return _report(None, empty)
+
+
+def _report(medium: Medium | None, catalog: Catalog) -> dict[str, Any]:
+    directory = to_plain(catalog.directory)
+    fileset_id = directory.pop("fileset_id")
+    return {
+        "medium": _medium(medium, fileset_id),
+        "dicomdir": directory,
+        "patients": [_patient(patient) for patient in catalog.patients],
+        "ledger": to_plain(catalog.ledger),
+        "findings": to_plain(catalog.findings),
+    }
+
+
+def _medium(medium: Medium | None, fileset_id: str) -> dict[str, Any] | None:
+    if medium is None:
+        return None
+    return {
+        "kind": medium.kind.value,
+        "label": medium.label,
+        "filesystem": medium.filesystem,
+        "fileset_id": medium.fileset_id or fileset_id,
+        "fingerprint": medium.fingerprint,
+    }
+
+
+def _patient(patient: StatedPatient) -> dict[str, Any]:
+    identity = patient.identity
+    return {
+        "patient_id": identity.identifier.value,
+        "issuer": identity.identifier.issuer or None,
+        "name": identity.name.to_dicom(),
+        "birth_date": identity.birth_date,
+        "sex": identity.sex,
+        "studies": [_study(study) for study in patient.studies],
+    }
+
+
+def _study(study: Study) -> dict[str, Any]:
+    return {
+        "study_instance_uid": study.study_instance_uid,
+        "date": study.date,
+        "description": study.description,
+        "accession_number": study.accession_number,
+        "institution": study.institution,
+        "series": [
+            {
+                "series_instance_uid": series.series_instance_uid,
+                "modality": series.modality,
+                "description": series.description,
+                "instances": [
+                    {
+                        "sop_instance_uid": each.sop_instance_uid,
+                        "sop_class_uid": each.sop_class_uid,
+                        "transfer_syntax_uid": each.transfer_syntax_uid,
+                        "path": each.path,
+                        "bytes": each.bytes,
+                        "sha256": each.sha256,
+                        "status": each.status.value,
+                    }
+                    for each in series.instances
+                ],
+            }
+            for series in study.series
+        ],
+    }
+
+
+def words(report: dict[str, Any]) -> list[str]:
+    """The report for a person at a terminal."""
+    lines = []
+    for patient in report["patients"]:
+        instances = [
+            i for s in patient["studies"] for each in s["series"] for i in each["instances"]
+        ]
+        lines.append(
+            f"{patient['name'] or '(no name)'}  born {patient['birth_date'] or '?'}  "
+            f"ID {patient['patient_id'] or '(none)'}: "
+            f"{len(patient['studies'])} studies, {len(instances)} images"
+        )
+    ledger = report["ledger"]
+    parts = [f"{count} {name}" for name, count in ledger.items() if count and name != "files"]
+    lines.append(f"{ledger['files']} files: " + (", ".join(parts) or "nothing"))
+    lines += [
+        f"{f['severity']}: {f['code']} {f['where']!r} {f['detail']}" for f in report["findings"]
+    ]
+    return lines

@@ -1,0 +1,144 @@
+"""Steps of a Case: whose scans these are, and what goes where once that is known."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+
+from kiosk import coercion, identity
+from kiosk.engine.parts import Settlement, Site
+from kiosk.model.content import InstanceStatus, Study
+from kiosk.model.delivery import CoercionRefused
+from kiosk.model.matching import Action, Proposal, Recommendation, Resolution
+from kiosk.model.patient import LocalPatient, PatientIdentity, PatientStatus
+from kiosk.model.plain import to_plain
+from kiosk.model.work import Case
+from kiosk.store import Held, Lease, Transaction
+
+REVIEW_ONLY = "This site lets nobody through without a person yet."
+STALE = "The list of patients is too old to decide alone."
+CONFLICT = "The disc has two different images under one number."
+DAMAGED = "It is damaged on the disc."
+UNSUPPORTED = "It cannot be sent safely."
+
+
+def match(site: Site, case: Case) -> Settlement:
+    """OPEN -> RESOLVED when nothing speaks against it, else AWAITING with the reasons."""
+    proposal = propose(site, case)
+    reasons = _why_ask(site, case, proposal)
+    at = site.now().isoformat(timespec="seconds")
+    resolution = None if reasons else identity.resolve(proposal, at, site.policy.hash)
+    if resolution is not None:
+        resolution = replace(resolution, picked=case.picked)
+
+    def settle(tx: Transaction, held: Lease) -> None:
+        tx.cases.matched(held, proposal, resolution, () if resolution else reasons or proposal.why)
+
+    return settle
+
+
+def propose(site: Site, case: Case) -> Proposal:
+    """What the matcher says of a case, with the roster as it is now."""
+    with site.store.read() as tx:
+        found = tx.roster.candidates(identity.keys(case.stated))
+        if case.picked and (picked := tx.roster.resolve(case.picked)):
+            found = (picked, *(each for each in found if each.key != picked.key))
+        names = identity.name_keys(case.stated).union(*map(identity.name_keys_of, found))
+        statistics = tx.roster.statistics(names)
+    return identity.propose(case.stated, found, statistics, site.policy.identity, case.picked)
+
+
+def _why_ask(site: Site, case: Case, proposal: Proposal) -> tuple[str, ...]:
+    """Why a person must look although the matcher might accept; empty when none must."""
+    if proposal.recommendation is not Recommendation.ACCEPT:
+        return proposal.why
+    reasons = []
+    if site.policy.identity.review_only:
+        reasons.append(REVIEW_ONLY)
+    if _feed_is_stale(site):
+        reasons.append(STALE)
+    with site.store.read() as tx:
+        if any(_conflicting(study) for _, study in tx.cases.studies(case.id)):
+            reasons.append(CONFLICT)
+    return tuple(reasons)
+
+
+def _feed_is_stale(site: Site) -> bool:
+    with site.store.read() as tx:
+        last = tx.roster.last_message_at()
+    limit = timedelta(hours=site.policy.adt.max_age_hours)
+    return last is None or site.now() - last > limit
+
+
+def release(site: Site, case: Case) -> Settlement:
+    """RESOLVED -> RELEASED: the plan of what is written is fixed, the deliveries are queued.
+
+    The local patient is looked up again: a merge that came meanwhile leads to the survivor, and a
+    record that was closed or held meanwhile sends the case back to a person.
+    """
+    assert case.resolution is not None
+    resolution, why = _resolution_now(site, case.resolution)
+    if why:
+        reason = why
+        return lambda tx, held: tx.cases.reopen(held, (reason,))
+    with site.store.read() as tx:
+        patient = tx.cases.patient(case)
+        studies = tx.cases.studies(case.id)
+    at = site.now().isoformat(timespec="microseconds")
+    try:
+        plans = [
+            (row, study, coercion.plan(patient, study, resolution, site.policy, at))
+            for row, study in studies
+        ]
+    except CoercionRefused as e:
+        refusal = str(e)
+        return lambda tx, held: tx.cases.reopen(held, (refusal,))
+
+    def settle(tx: Transaction, held: Lease) -> None:
+        for row, study, plan in plans:
+            tx.cases.set_plan(row, to_plain(plan))
+            for destination in site.policy.destination:
+                uid = study.study_instance_uid
+                tx.deliveries.queue(case.id, row, uid, destination.name, _held(study))
+        tx.cases.released(held, len(plans) * len(site.policy.destination), resolution)
+
+    return settle
+
+
+def _resolution_now(site: Site, resolution: Resolution) -> tuple[Resolution, str]:
+    if resolution.action is not Action.LINK:
+        return resolution, ""
+    with site.store.read() as tx:
+        local = tx.roster.get(resolution.local_key)
+        while local is not None and local.merged_into:
+            local = tx.roster.get(local.merged_into)
+    if local is None or local.status is not PatientStatus.ACTIVE:
+        return resolution, "The local record was closed or put on hold after it was chosen."
+    return replace(resolution, local=_for_writing(site, local), local_key=local.key), ""
+
+
+def _for_writing(site: Site, local: LocalPatient) -> PatientIdentity:
+    """The record as the archive shall have it: our own authority's number first."""
+    issuer = site.policy.identity.local_issuer
+    ours = sorted(local.identity.identifiers, key=lambda i: i.issuer != issuer)
+    return replace(local.identity, identifiers=tuple(ours))
+
+
+def _conflicting(study: Study) -> set[str]:
+    """SOP Instance UIDs that the study has twice, with different content."""
+    counts = Counter(each.sop_instance_uid for each in study.instances)
+    return {uid for uid, count in counts.items() if count > 1}
+
+
+def _held(study: Study) -> dict[int, Held]:
+    """By position in the study: the instances that are not sent, and why."""
+    twice = _conflicting(study)
+    held = {}
+    for position, each in enumerate(study.instances):
+        if each.sop_instance_uid in twice:
+            held[position] = Held(CONFLICT)
+        elif each.status is not InstanceStatus.OK:
+            damaged = each.status is InstanceStatus.DAMAGED
+            held[position] = Held(DAMAGED if damaged else UNSUPPORTED)
+    return held

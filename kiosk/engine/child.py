@@ -1,0 +1,196 @@
+"""Jobs on hostile bytes, each in a child process of its own that is watched, bounded and killed.
+
+The child (`kiosk.engine.sandbox`) answers through a pipe: a length and one JSON object, many
+times. What it says is believed only in the shape that was asked for; its end is judged by the
+answer and the exit status, never by what it printed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+from kiosk.model.content import Catalog, Finding, Severity
+from kiosk.model.medium import Medium, Progress, ReadReport
+from kiosk.model.plain import NotPlain, from_plain, to_plain
+from kiosk.policy.sections import Limits
+
+T = TypeVar("T")
+
+FRAME = struct.Struct(">I")
+LARGEST_ANSWER = 512 * 1024 * 1024  # 200,000 instances at about 600 bytes, four times over
+
+
+class JobFailed(Exception):
+    """The job ended without a result; `finding` says why, in words for people."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.code)
+        self.finding = finding
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What the child is to do. `read` may write below `into`, `catalog` and `identify` nowhere."""
+
+    name: str
+    location: str
+    into: str
+    limits: Limits
+
+    def encoded(self) -> bytes:
+        plain = {
+            "name": self.name,
+            "location": self.location,
+            "into": self.into,
+            "limits": self.limits.model_dump(),
+        }
+        return json.dumps(plain).encode()
+
+
+def identify(location: Path, limits: Limits) -> Medium:
+    """`media.identify`, in a child: opening a hung drive can block for minutes."""
+    return _run(Job("identify", str(location), "", limits), Medium, _ignore)
+
+
+def read(
+    location: Path, into: Path, limits: Limits, report: Callable[[Progress], None]
+) -> ReadReport:
+    """`media.read`, in a child. Raises JobFailed."""
+    return _run(Job("read", str(location), str(into), limits), ReadReport, report)
+
+
+def catalog(folder: Path, limits: Limits) -> Catalog:
+    """`fileset.read`, in a child. Raises JobFailed."""
+    return _run(Job("catalog", "", str(folder), limits), Catalog, _ignore)
+
+
+def _ignore(_progress: Progress) -> None:
+    """Progress that nobody asked for."""
+
+
+def _run(job: Job, shape: type[T], report: Callable[[Progress], None]) -> T:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kiosk.engine.sandbox", str(os.getpid())],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # a parser's complaints may quote a patient's name
+        start_new_session=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        process.stdin.write(job.encoded())
+        process.stdin.close()
+        return _listen(job, process.stdout, shape, report)
+    except BrokenPipeError:
+        raise JobFailed(_died(job)) from None
+    finally:
+        _end(process)
+
+
+def _listen(job: Job, pipe: IO[bytes], shape: type[T], report: Callable[[Progress], None]) -> T:
+    for untrusted in _messages(job, pipe):
+        try:
+            if "progress" in untrusted:
+                report(from_plain(Progress, untrusted["progress"]))
+            elif "finding" in untrusted:
+                raise JobFailed(from_plain(Finding, untrusted["finding"]))
+            else:
+                return from_plain(shape, untrusted.get("result"))
+        except NotPlain:
+            raise JobFailed(_died(job)) from None
+    raise JobFailed(_died(job))
+
+
+def _messages(job: Job, pipe: IO[bytes]) -> Iterator[dict[str, Any]]:
+    deadline = time.monotonic() + job.limits.read_seconds
+    with selectors.DefaultSelector() as selector:
+        selector.register(pipe, selectors.EVENT_READ)
+        buffer = bytearray()
+        while True:
+            patience = min(job.limits.stall_seconds, deadline - time.monotonic())
+            if patience <= 0 or not selector.select(patience):
+                raise JobFailed(_stalled(job))
+            chunk = os.read(pipe.fileno(), 1 << 20)
+            if not chunk:
+                return
+            buffer += chunk
+            yield from _frames(job, buffer)
+
+
+def _frames(job: Job, buffer: bytearray) -> Iterator[dict[str, Any]]:
+    while len(buffer) >= FRAME.size:
+        (length,) = FRAME.unpack_from(buffer)
+        if length > LARGEST_ANSWER:
+            raise JobFailed(_died(job))
+        if len(buffer) < FRAME.size + length:
+            return
+        body = bytes(buffer[FRAME.size : FRAME.size + length])
+        del buffer[: FRAME.size + length]
+        try:
+            message = json.loads(body)
+        except ValueError:
+            raise JobFailed(_died(job)) from None
+        if not isinstance(message, dict):
+            raise JobFailed(_died(job))
+        yield message
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Asks, waits five seconds, then kills the whole group: a drive can hang in the kernel."""
+    if process.stdout:
+        process.stdout.close()
+    for sign, patience in ((None, 2.0), (signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)):
+        if sign is not None:
+            try:
+                os.killpg(process.pid, sign)
+            except ProcessLookupError:
+                pass
+        try:
+            process.wait(patience)
+            return
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def _died(job: Job) -> Finding:
+    return Finding(
+        "reader-died",
+        Severity.ERROR,
+        detail=f"The program that {_doing(job)} stopped before it was finished. "
+        "Nothing was imported from it yet. Try again; if it happens again, give the disc to IT.",
+    )
+
+
+def _stalled(job: Job) -> Finding:
+    return Finding(
+        "reader-stalled",
+        Severity.ERROR,
+        detail=f"The program that {_doing(job)} made no progress for {job.limits.stall_seconds:g} "
+        "seconds. What was read so far is kept. Try another drive, or clean the disc.",
+    )
+
+
+def _doing(job: Job) -> str:
+    return "looks at the scans" if job.name == "catalog" else "reads this disc"
+
+
+def encode(message: dict[str, Any]) -> bytes:
+    """One message as it goes through the pipe."""
+    body = json.dumps(message).encode()
+    return FRAME.pack(len(body)) + body
+
+
+def plain(kind: str, value: object) -> dict[str, Any]:
+    return {kind: to_plain(value)}

@@ -1,0 +1,96 @@
+"""The pipeline, as a table: the program on one screen.
+
+| step    | unit     | from       | to                         | runs on          |
+|---------|----------|------------|----------------------------|------------------|
+| read    | Intake   | RECEIVED   | READ, FAILED               | a reader         |
+| catalog | Intake   | READ       | CATALOGED, REJECTED        | cpu              |
+| match   | Case     | OPEN       | RESOLVED, AWAITING         | cpu              |
+| people  | Case     | AWAITING   | RESOLVED, REJECTED         | the desk         |
+| release | Case     | RESOLVED   | RELEASED, AWAITING         | cpu              |
+| send    | Delivery | QUEUED     | SENT, HELD                 | its destination  |
+| prove   | Delivery | SENT       | COMMITTED, QUEUED, HELD    | its destination  |
+| purge   | Intake   | CLOSED     | (its bytes are gone)       | cpu              |
+
+The transaction that ends a Case's last Delivery ends the Case, and with its last Case the Intake
+(`Transaction.end_case`). A step is a plain blocking function of (site, unit) that answers with
+what is to be written; it runs outside any transaction, may be killed at any moment, and is safe to
+run twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from kiosk.engine import casework, reading, sending
+from kiosk.engine.parts import Settlement, Site
+from kiosk.model.work import CaseState, DeliveryState, IntakeState
+from kiosk.store import Lease, Transaction
+
+LEASE_SECONDS = 60.0
+
+Claim = Callable[[Transaction, str], tuple[Any, Lease] | None]
+Stopping = Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of the table: how a row is claimed for it, kept, worked on, and given up."""
+
+    name: str
+    claim: Claim
+    run: Callable[[Site, Any, Stopping], Settlement]
+    extend: Callable[[Transaction, Lease], None]
+    fail: Callable[[Transaction, Lease, str], None]
+
+
+def _intake(name: str, state: IntakeState, run: Callable[[Site, Any], Settlement]) -> Step:
+    return Step(
+        name,
+        lambda tx, owner: tx.intakes.claim(state, owner, LEASE_SECONDS),
+        lambda site, unit, _stopping: run(site, unit),
+        lambda tx, held: tx.intakes.extend(held, LEASE_SECONDS),
+        lambda tx, held, code: tx.intakes.broke(held, code),
+    )
+
+
+def _case(name: str, state: CaseState, run: Callable[[Site, Any], Settlement]) -> Step:
+    return Step(
+        name,
+        lambda tx, owner: tx.cases.claim(state, owner, LEASE_SECONDS),
+        lambda site, unit, _stopping: run(site, unit),
+        lambda tx, held: tx.cases.extend(held, LEASE_SECONDS),
+        lambda tx, held, code: tx.cases.fail(held, code),
+    )
+
+
+READ = _intake("read", IntakeState.RECEIVED, reading.read)
+CATALOG = _intake("catalog", IntakeState.READ, reading.catalog)
+MATCH = _case("match", CaseState.OPEN, casework.match)
+RELEASE = _case("release", CaseState.RESOLVED, casework.release)
+PURGE = _intake("purge", IntakeState.CLOSED, reading.purge)
+
+
+def deliver(destination: str) -> tuple[Step, Step]:
+    """The two steps that one destination's worker takes."""
+    return (
+        Step(
+            "prove",
+            lambda tx, owner: tx.deliveries.claim(
+                DeliveryState.SENT, destination, owner, LEASE_SECONDS
+            ),
+            lambda site, unit, _stopping: sending.prove(site, unit),
+            lambda tx, held: tx.deliveries.extend(held, LEASE_SECONDS),
+            lambda tx, held, code: tx.deliveries.fail(held, code),
+        ),
+        Step(
+            "send",
+            lambda tx, owner: tx.deliveries.claim(
+                DeliveryState.QUEUED, destination, owner, LEASE_SECONDS
+            ),
+            sending.send,
+            lambda tx, held: tx.deliveries.extend(held, LEASE_SECONDS),
+            lambda tx, held, code: tx.deliveries.fail(held, code),
+        ),
+    )

@@ -1,0 +1,96 @@
+"""Steps of an Intake: read the medium, know what is on it, throw the bytes away in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+from kiosk.engine.child import JobFailed
+from kiosk.engine.parts import Settlement, Site
+from kiosk.model.content import Catalog, Finding, Severity
+from kiosk.model.medium import Progress
+from kiosk.model.work import Intake
+from kiosk.store import Lease, Transaction
+
+
+def read(site: Site, intake: Intake) -> Settlement:
+    """RECEIVED -> READ: every file of the medium staged, hashed and synced, or its Finding."""
+    folder = site.vault.folder(intake.ticket)
+    try:
+        report = site.read(
+            Path(intake.medium.location), folder, site.policy.limits, _shows(site, intake.id)
+        )
+    except JobFailed as e:
+        finding = e.finding
+        return lambda tx, held: tx.intakes.fail(held, finding)
+    return lambda tx, held: tx.intakes.read(held, report)
+
+
+def _shows(site: Site, intake_id: int) -> Callable[[Progress], None]:
+    """Progress as a row, at most four times a second (the child already keeps to that)."""
+
+    def show(progress: Progress) -> None:
+        with site.store.begin() as tx:
+            tx.intakes.set_progress(intake_id, progress)
+
+    return show
+
+
+def catalog(site: Site, intake: Intake) -> Settlement:
+    """READ -> CATALOGED with a case for each patient, or REJECTED when there is none."""
+    try:
+        found = site.catalog(site.vault.folder(intake.ticket), site.policy.limits)
+    except JobFailed as e:
+        finding = e.finding
+        return lambda tx, held: tx.intakes.fail(held, finding)
+    refusal = refused(found)
+
+    def settle(tx: Transaction, held: Lease) -> None:
+        if refusal is not None:
+            tx.intakes.reject(held, found, refusal)
+            return
+        tx.intakes.cataloged(held, found)
+        cases = tuple(tx.cases.open(held.id, patient) for patient in found.patients)
+        tx.intakes.add_attachments(held.id, found.attachments, cases)
+
+    return settle
+
+
+def refused(catalog: Catalog) -> Finding | None:
+    """Why nothing of this medium is imported, or None. An unsafe finding alone does not refuse
+    the good files beside it: with patients on the disc, those go on and the rest is left out."""
+    if any(patient.instances for patient in catalog.patients):
+        return None
+    for finding in catalog.findings:
+        if finding.severity is Severity.UNSAFE:
+            return finding
+    for finding in catalog.findings:
+        if finding.severity is Severity.ERROR:
+            return finding
+    return Finding("no-dicom", Severity.ERROR, detail=_what_there_is(catalog))
+
+
+def _what_there_is(catalog: Catalog) -> str:
+    ledger = catalog.ledger
+    if ledger.files == 0:
+        return "There are no scans on this disc. It is empty. Ask the sender for a new one."
+    if ledger.unreadable or ledger.damaged:
+        return "No scan on this disc could be read. Try another drive, or ask for a new disc."
+    if ledger.viewer and not ledger.report:
+        return "There are no scans on this disc. It has only a viewer program."
+    return (
+        f"There are no scans on this disc: {ledger.report} documents or pictures, "
+        f"{ledger.viewer + ledger.other} other files. Ask the sender for the DICOM images."
+    )
+
+
+def purge(site: Site, intake: Intake) -> Settlement:
+    """CLOSED: the staged bytes go when the retention time after the last proof has passed."""
+    keep = timedelta(hours=site.policy.retention.staged_hours)
+    with site.store.read() as tx:
+        due = tx.intakes.closed_at(intake.id) + keep
+    if due > site.now():
+        return lambda tx, held: tx.intakes.unclaim(held, due)
+    site.vault.purge(intake.ticket)
+    return lambda tx, held: tx.intakes.purged(held)

@@ -1,0 +1,171 @@
+"""The machine's hand: claims a row, runs its step outside any transaction, writes the result.
+
+One worker thread per resource: the readers, the processor, each destination. A slow archive holds
+up nobody else; a crash leaves leases, which the next start frees.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from kiosk.engine import pipeline
+from kiosk.engine.parts import Settlement, Site
+from kiosk.engine.pipeline import Step
+from kiosk.store import DatabaseBusy, Lease, LeaseLost
+
+log = logging.getLogger("kiosk.engine")
+
+READERS = 2  # two drives at once; a third disc waits its turn
+IDLE_SECONDS = 0.25
+KEEP_SECONDS = 15.0
+
+
+class AlreadyRunning(RuntimeError):
+    """Another engine works on this state folder."""
+
+
+@contextmanager
+def alone(state: Path) -> Iterator[None]:
+    """Holds the station: two engines on one vault would read one disc twice. Raises
+    AlreadyRunning."""
+    with (state / "engine.lock").open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunning from None
+        handle.write(f"{os.getpid()}\n")
+        handle.flush()
+        yield
+
+
+class Engine:
+    """`run_once()` for tests and single commands, `run()` for the service; `stop()` drains."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self._stopping = threading.Event()
+        self._held: dict[tuple[str, int], tuple[Step, Lease]] = {}
+        self._lock = threading.Lock()
+        cpu = (pipeline.CATALOG, pipeline.MATCH, pipeline.RELEASE, pipeline.PURGE)
+        self._resources: dict[str, tuple[Step, ...]] = {
+            **{f"reader:{n}": (pipeline.READ,) for n in range(READERS)},
+            "cpu": cpu,
+            **{f"destination:{d.name}": pipeline.deliver(d.name) for d in site.policy.destination},
+        }
+
+    def recover(self) -> None:
+        """Frees what an engine that died here held. Only while `alone`."""
+        with self.site.store.begin() as tx:
+            tx.intakes.free(self.site.station)
+            tx.cases.free(self.site.station)
+            tx.deliveries.free(self.site.station)
+
+    def run_once(self) -> bool:
+        """Every step at most once, in the caller's thread; whether any had something to do."""
+        steps = dict.fromkeys(step for steps in self._resources.values() for step in steps)
+        worked = [self._take(step) for step in steps]
+        return any(worked)
+
+    def run(self) -> None:
+        """Works until `stop()`; returns when every step at work has ended."""
+        threads = [
+            threading.Thread(target=self._work, args=(steps,), name=name)
+            for name, steps in self._resources.items()
+        ]
+        threads.append(threading.Thread(target=self._keep_leases, name="leases"))
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def stop(self) -> None:
+        """Asks every worker to end: a sender after the instance it is at."""
+        self._stopping.set()
+
+    def wait(self, seconds: float) -> None:
+        """Sleeps, or until `stop()`."""
+        self._stopping.wait(seconds)
+
+    @property
+    def stopping(self) -> bool:
+        return self._stopping.is_set()
+
+    def _work(self, steps: tuple[Step, ...]) -> None:
+        while not self._stopping.is_set():
+            if not any(self._take(step) for step in steps):
+                self._stopping.wait(IDLE_SECONDS)
+
+    def _take(self, step: Step) -> bool:
+        if self._stopping.is_set():
+            return False
+        try:
+            with self.site.store.begin() as tx:
+                claimed = step.claim(tx, self.site.station)
+        except DatabaseBusy:
+            log.warning("the database is busy: %s is tried again", step.name)
+            return False
+        if claimed is None:
+            return False
+        unit, lease = claimed
+        with self._keeping(step, lease):
+            self._run(step, unit, lease)
+        return True
+
+    def _run(self, step: Step, unit: object, lease: Lease) -> None:
+        try:
+            settlement = step.run(self.site, unit, self._stopping.is_set)
+            self._settle(step, lease, settlement)
+        except LeaseLost:
+            log.warning("%s %d: another worker's result counts", step.name, lease.id)
+        except DatabaseBusy:
+            log.warning("%s %d: the database is busy, tried again later", step.name, lease.id)
+        except Exception as e:  # a defect of ours must cost one row, never the engine
+            # The text of an exception may quote a header: only its type and place are logged.
+            log.error("%s %d: %s at %s", step.name, lease.id, type(e).__name__, _place(e))
+            self._settle(step, lease, _failed(step, f"defect-{type(e).__name__.lower()}"))
+
+    def _settle(self, step: Step, lease: Lease, settlement: Settlement) -> None:
+        with self.site.store.begin() as tx:
+            settlement(tx, lease)
+        log.info("%s %d done", step.name, lease.id)
+
+    # -- leases of steps that take long --------------------------------------------------------
+
+    @contextmanager
+    def _keeping(self, step: Step, lease: Lease) -> Iterator[None]:
+        key = (step.name, lease.id)
+        with self._lock:
+            self._held[key] = (step, lease)
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._held[key]
+
+    def _keep_leases(self) -> None:
+        while not self._stopping.wait(KEEP_SECONDS) or self._held:
+            with self._lock:
+                held = tuple(self._held.values())
+            for step, lease in held:
+                try:
+                    with self.site.store.begin() as tx:
+                        step.extend(tx, lease)
+                except (LeaseLost, DatabaseBusy):
+                    continue  # its own worker notices when it settles
+
+
+def _failed(step: Step, code: str) -> Settlement:
+    return lambda tx, lease: step.fail(tx, lease, code)
+
+
+def _place(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "?"
