@@ -26,6 +26,7 @@ class DriveState(StrEnum):
     NOT_READY = "not-ready"
     DISC_OK = "disc-ok"
     SICK = "sick"  # hung in the kernel or failed too often: left alone, and said
+    UNPLUGGED = "unplugged"
 
 
 @dataclass(frozen=True, slots=True)

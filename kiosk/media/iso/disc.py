@@ -1,0 +1,223 @@
+"""A disc or disc image as a source: its trees joined, its files in ascending position."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from kiosk.media.iso.descriptors import Session, sessions
+from kiosk.media.iso.sectors import SECTOR, Sectors, gone
+from kiosk.media.iso.tree import Found, Walk, walk
+from kiosk.media.refusals import refuse_kind, refuse_path, refuse_size, shown
+from kiosk.media.source import Entry, Listing, MediaError, Piece, Unreadable
+from kiosk.model.content import Finding, Severity
+from kiosk.model.medium import Medium, MediumKind, Span
+from kiosk.policy.sections import Limits
+
+
+class Disc:
+    """An opened disc. Raises MediaError where no file system is found that we can read."""
+
+    def __init__(
+        self,
+        sectors: Sectors,
+        kind: MediumKind,
+        location: str,
+        limits: Limits,
+        last_session: int | None = None,
+    ) -> None:
+        self.sectors, self.limits = sectors, limits
+        self.listing = Listing()
+        self._digest = hashlib.sha256()
+        self._session = self._choose(last_session)
+        walks = self._walks()
+        names = _preferred(walks)
+        tree = self._session.trees[0]
+        self._list(join(walks, names))
+        self.medium = Medium(
+            kind=kind,
+            location=location,
+            label=max((t.label for t in self._session.trees), key=len),
+            filesystem=names,
+            fingerprint=f"sha256:{self._digest.hexdigest()}",
+            bytes=sectors.size or tree.blocks * tree.block,
+        )
+
+    @property
+    def unreadable(self) -> Sequence[Span]:
+        return merged(self.sectors.bad)
+
+    def pieces(self, entry: Entry, careful: bool) -> Iterator[Piece]:
+        before = 0  # bytes of the entry's earlier extents
+        for start, length in entry.where:
+            if not careful:
+                yield from self.sectors.pieces(start, length)
+                continue
+            for piece in self.sectors.careful_pieces(start, length):
+                if isinstance(piece, Span):
+                    piece = Span(piece.start - start + before, piece.length)
+                yield piece
+            before += length
+
+    def check_present(self) -> None:
+        tree = self._session.trees[0]
+        for number in range(16, 48):
+            try:
+                sector = self.sectors.read((self._session.start + number) * SECTOR, SECTOR)
+            except Unreadable:
+                continue
+            if sector == tree.raw:
+                return
+        raise gone()
+
+    def close(self) -> None:
+        self.sectors.close()
+
+    def _choose(self, last: int | None) -> Session:
+        found = list(sessions(self._read_sectors, self.sectors.size // SECTOR, last))
+        if not found:
+            raise unknown_file_system()
+        if len(found) > 1:
+            self._note("multi-session", Severity.INFO, "", _SESSIONS.format(count=len(found)))
+        if last and found[-1].start != last:
+            self._note("last-session-unreadable", Severity.WARNING, "", _LAST_SESSION)
+        return found[-1]
+
+    def _walks(self) -> dict[str, Walk]:
+        walks = {}
+        for tree in self._session.trees:
+            self._digest.update(tree.raw + self._read_at(tree.root * tree.block, SECTOR))
+            result = walk(tree, self._read_at, self.limits)
+            names = "joliet" if tree.joliet else "rockridge" if result.rock_ridge else "iso9660"
+            walks[names] = result
+        return walks
+
+    def _read_sectors(self, sector: int, length: int) -> bytes:
+        return self._read_at(sector * SECTOR, length)
+
+    def _read_at(self, start: int, length: int) -> bytes:
+        try:
+            return self.sectors.read(start, length)
+        except Unreadable:
+            return self._salvage(start, length)
+
+    def _salvage(self, start: int, length: int) -> bytes:
+        """What the ladder yields up to the first byte that it cannot."""
+        parts = []
+        for piece in self.sectors.careful_pieces(start, length):
+            if isinstance(piece, Span):
+                break
+            parts.append(bytes(piece))
+        return b"".join(parts)
+
+    def _note(self, code: str, severity: Severity, where: str, detail: str) -> None:
+        self.listing.findings.append(Finding(code, severity, shown(where), detail))
+
+    def _list(self, walked: Walk) -> None:
+        self.listing.directories = walked.directories
+        for folder in walked.damaged:
+            self._note("directory-damaged", Severity.WARNING, folder, _DAMAGED)
+        for folder in walked.loops:
+            self._note("directory-loop", Severity.WARNING, folder, _LOOP)
+        if walked.cut:
+            detail = _CUT.format(limit=self.limits.directory_records)
+            self._note("limit-records", Severity.UNSAFE, "", detail)
+        if any(
+            start + length > self.sectors.size for f in walked.files for start, length in f.extents
+        ):
+            self._note("medium-truncated", Severity.WARNING, "", _TRUNCATED)
+        for found in sorted(walked.files, key=_position):
+            self._digest.update(repr((found.parts, found.extents)).encode("utf-8", "replace"))
+            self.listing.entries.append(self._entry(found))
+
+    def _entry(self, found: Found) -> Entry:
+        path = "/".join(found.parts)
+        refused = (
+            refuse_path(found.parts, self.limits)
+            or refuse_kind(path, found.kind)
+            or refuse_size(path, found.bytes, self.limits)
+        )
+        return Entry(path, found.bytes, tuple(found.extents), refused)
+
+
+def join(walks: dict[str, Walk], names: str) -> Walk:
+    """The files under the preferred names, and those that only another tree knows: the same bytes
+    are one file, whatever they are called there."""
+    chosen = walks[names]
+    for other in (w for n, w in walks.items() if n != names):
+        known = Counter(tuple(f.extents) for f in chosen.files)
+        extra = []
+        for found in other.files:
+            key = tuple(found.extents)
+            if known[key]:
+                known[key] -= 1
+            elif key or (chosen.damaged and not other.damaged):
+                extra.append(found)
+        chosen = replace(
+            chosen,
+            files=chosen.files + extra,
+            directories=max(chosen.directories, other.directories),
+            damaged=chosen.damaged + other.damaged,
+            loops=chosen.loops + other.loops,
+            cut=chosen.cut or other.cut,
+        )
+    return chosen
+
+
+def _preferred(walks: dict[str, Walk]) -> str:
+    """The richest naming, unless its tree is so broken that another one shows more."""
+    names = next(n for n in ("rockridge", "joliet", "iso9660") if n in walks)
+    best = max(walks, key=lambda n: len(walks[n].files))
+    return (
+        best if walks[names].damaged and len(walks[best].files) > len(walks[names].files) else names
+    )
+
+
+def _position(found: Found) -> tuple[int, tuple[str, ...]]:
+    return (found.extents[0][0] if found.extents else 0, found.parts)
+
+
+def merged(bad: dict[int, int]) -> tuple[Span, ...]:
+    """Sector positions and lengths as the fewest spans."""
+    spans: list[Span] = []
+    for start in sorted(bad):
+        if spans and spans[-1].start + spans[-1].length == start:
+            spans[-1] = Span(spans[-1].start, spans[-1].length + bad[start])
+        else:
+            spans.append(Span(start, bad[start]))
+    return tuple(spans)
+
+
+def unknown_file_system() -> MediaError:
+    return MediaError(
+        "medium-unreadable",
+        "No file system that can be read was found on the medium: it may be damaged, or written "
+        "in another way. No scans were read. Clean the disc and try again, or ask for a copy.",
+    )
+
+
+_SESSIONS = (
+    "The disc was written in {count} sessions. The last one was read, as every computer does: it "
+    "lists what belongs to the disc. Nothing needs to be done."
+)
+_LAST_SESSION = (
+    "The disc's last session cannot be read, only an earlier one. Scans that were added later are "
+    "missing. Clean the disc and read it again."
+)
+_DAMAGED = (
+    "Part of this folder's list of files is damaged. All files that could still be found were "
+    "read; some may be missing. Clean the disc and read it again, or ask for a copy."
+)
+_LOOP = (
+    "This folder is listed twice or contains itself. It was entered once, so nothing is missing."
+)
+_TRUNCATED = (
+    "The medium is shorter than its list of files says. What lies behind its end is missing. If "
+    "this is a downloaded image, fetch it again; if it is a disc, ask for a copy."
+)
+_CUT = (
+    "The medium lists more than {limit} files and folders. The rest was not looked at. A disc of "
+    "scans is never like this: ask for a copy with the scans only."
+)

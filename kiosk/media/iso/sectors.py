@@ -1,0 +1,144 @@
+"""Bytes of a disc, image or file by position: large sequential reads first, a ladder for damage."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Iterator
+
+from kiosk.media.source import MediaError, Piece, Unreadable
+from kiosk.model.medium import Span
+
+SECTOR = 2048
+_WINDOW = 1 << 20
+_CAREFUL_BLOCK = 32 * SECTOR
+_TRIES_PER_SECTOR = 3
+_GONE = {errno.ENOMEDIUM, errno.ENODEV, errno.ENXIO, errno.ESTALE}
+
+
+class Sectors:
+    """Random access to one open file or device, read through one window of 1 MiB.
+
+    `deadline` (monotonic seconds) ends the ladder's patience: past it an unreadable area is given
+    up after its first failure. `bad` collects what was given up, as spans of the medium."""
+
+    def __init__(self, fd: int, size: int) -> None:
+        self.fd = fd
+        self.size = size
+        self.deadline = float("inf")
+        self.bad: dict[int, int] = {}
+        self._buffer = bytearray(_WINDOW)
+        self._start = 0
+        self._length = 0
+
+    def close(self) -> None:
+        os.close(self.fd)
+
+    def read(self, start: int, length: int) -> bytes:
+        """Up to `length` bytes, straight from the medium; fewer only past the end. Raises
+        Unreadable."""
+        block = bytearray(max(0, min(length, self.size - start)))
+        return bytes(block[: self._pread(memoryview(block), start)])
+
+    def view(self, start: int, end: int) -> memoryview:
+        """At least one of the bytes in [start, end), from the window; empty past the end."""
+        if not self._start <= start < self._start + self._length:
+            self._fill(start - start % SECTOR)
+        at = start - self._start
+        return memoryview(self._buffer)[at : min(self._length, at + end - start)]
+
+    def _fill(self, start: int) -> None:
+        self._length = 0
+        try:
+            length = self._pread(memoryview(self._buffer), start)
+        except Unreadable as e:
+            length = e.span.start - start
+            if not length:
+                raise
+        self._start, self._length = start, length
+
+    def _pread(self, into: memoryview, start: int) -> int:
+        """Fills `into` as far as the medium goes; returns how far. Raises Unreadable."""
+        done = 0
+        while done < len(into):
+            try:
+                got = os.preadv(self.fd, [into[done:]], start + done)
+            except OSError as e:
+                if e.errno in _GONE:
+                    raise gone() from e
+                raise Unreadable(start + done, len(into) - done) from e
+            if not got:
+                break
+            done += got
+        return done
+
+    def pieces(self, start: int, length: int) -> Iterator[Piece]:
+        """[start, start + length), as far as the medium goes, in large reads. Raises Unreadable,
+        also where the medium ends before the range does."""
+        end = start + length
+        while start < end:
+            view = self.view(start, end)
+            if not view:
+                raise Unreadable(start, end - start)
+            yield view
+            start += len(view)
+
+    def careful_pieces(self, start: int, length: int) -> Iterator[Piece]:
+        """The same range with every sector tried alone where a larger read fails; a Span of the
+        medium for each part that cannot be had."""
+        end = start + length
+        while start < end:
+            size = min(end - start, _CAREFUL_BLOCK - start % _CAREFUL_BLOCK)
+            if start >= self.size:
+                yield Span(start, end - start)
+                return
+            yield from self._careful_block(start, size)
+            start += size
+
+    def _careful_block(self, start: int, length: int) -> Iterator[Piece]:
+        if not any(start // SECTOR * SECTOR <= b < start + length for b in self.bad):
+            block = bytearray(length)
+            try:
+                done = self._pread(memoryview(block), start)
+            except Unreadable:
+                pass
+            else:
+                yield memoryview(block)[:done]
+                if done < length:
+                    yield Span(start + done, length - done)
+                return
+        yield from self._sector_by_sector(start, length)
+
+    def _sector_by_sector(self, start: int, length: int) -> Iterator[Piece]:
+        end = start + length
+        while start < end:
+            size = min(end - start, SECTOR - start % SECTOR)
+            data = self._one_sector(start, size)
+            if data:
+                yield data
+            if len(data) < size:
+                yield Span(start + len(data), size - len(data))
+            start += size
+
+    def _one_sector(self, start: int, size: int) -> bytes:
+        sector = start - start % SECTOR
+        if sector in self.bad:
+            return b""
+        block = bytearray(size)
+        for _ in range(_TRIES_PER_SECTOR):
+            try:
+                return bytes(block[: self._pread(memoryview(block), start)])
+            except Unreadable:
+                if time.monotonic() > self.deadline:
+                    break
+        self.bad[sector] = SECTOR
+        return b""
+
+
+def gone() -> MediaError:
+    return MediaError(
+        "medium-removed",
+        "The medium was taken out while it was read. What was read so far is kept. "
+        "Put the same medium in again to go on.",
+    )

@@ -1,0 +1,206 @@
+"""Walking one tree of an ISO 9660 volume: bounded, loop-safe, and going on after damage."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from kiosk.media.iso.descriptors import Tree, directory_stands
+from kiosk.media.iso.records import (
+    DAMAGED,
+    SECTOR,
+    Damaged,
+    Record,
+    RockRidge,
+    parse_sector,
+    rock_ridge,
+)
+from kiosk.policy.sections import Limits
+
+ReadAt = Callable[[int, int], bytes]  # (byte, bytes) -> bytes, fewer or none where unreadable
+
+_MOST_DIRECTORY_BYTES = 1 << 26
+
+
+@dataclass(slots=True)
+class Found:
+    """A file as one tree names it. `kind` is `file`, `symlink`, `device`, `compressed`,
+    `interleaved` or `folder` (one that was not entered); `extents` are (byte, length)."""
+
+    parts: tuple[str, ...]
+    extents: list[tuple[int, int]]
+    kind: str = "file"
+
+    @property
+    def bytes(self) -> int:
+        return sum(length for _, length in self.extents)
+
+
+@dataclass(slots=True)
+class Walk:
+    """What a walk found. `damaged` names folders that are not whole, `loops` those met twice."""
+
+    rock_ridge: bool = False
+    files: list[Found] = field(default_factory=list)
+    directories: int = 0
+    damaged: list[str] = field(default_factory=list)
+    loops: list[str] = field(default_factory=list)
+    cut: bool = False  # the limit on records was reached: there is more
+
+
+def walk(tree: Tree, read_at: ReadAt, limits: Limits) -> Walk:
+    """Every file below the tree's root, then below any directory that only the path table knows."""
+    return _Walker(tree, read_at, limits).run()
+
+
+class _Walker:
+    def __init__(self, tree: Tree, read_at: ReadAt, limits: Limits) -> None:
+        self.tree, self.read_at, self.limits = tree, read_at, limits
+        self.walk = Walk()
+        self.skip = 0  # SUSP bytes to skip, from the root's SP
+        self.seen: dict[int, tuple[str, ...]] = {}
+        self.queue: list[tuple[int, int, tuple[str, ...]]] = []  # by block: the disc's order
+        self.records = 0
+        self.sectors = 4 * limits.directory_records  # that may still be looked at
+
+    def run(self) -> Walk:
+        self._enter(self.tree.root, self.tree.root_length, ())
+        self._drain()
+        for block, parts in self._path_table():
+            start = self.read_at(block * self.tree.block, SECTOR)
+            if block not in self.seen and directory_stands(start, block):
+                self.walk.damaged.append("/".join(parts))
+                self._enter(block, int.from_bytes(start[10:14], "little"), parts)
+                self._drain()
+        folders = {block * self.tree.block for block in self.seen}
+        self.walk.files = [
+            f for f in self.walk.files if not (f.extents and f.extents[0][0] in folders)
+        ]
+        return self.walk
+
+    def _enter(self, block: int, length: int, parts: tuple[str, ...]) -> None:
+        if block in self.seen:
+            self.walk.loops.append("/".join(parts))
+        elif len(parts) > self.limits.depth:
+            self.walk.files.append(Found(parts, [], "folder"))
+        else:
+            self.seen[block] = parts
+            heapq.heappush(self.queue, (block, length, parts))
+
+    def _drain(self) -> None:
+        while self.queue and not self.walk.cut:
+            block, length, parts = heapq.heappop(self.queue)
+            self.walk.directories += bool(parts)
+            self._directory(block, length, parts)
+
+    def _directory(self, block: int, length: int, parts: tuple[str, ...]) -> None:
+        whole = True
+        pending: Found | None = None
+        for item in self._records(block, length):
+            self.records += 1
+            if self.records > self.limits.directory_records or self.sectors < 0:
+                self.walk.cut = True
+                break
+            if isinstance(item, Damaged):
+                whole = False
+            else:
+                pending = self._take(item, parts, pending)
+        if not whole:
+            self.walk.damaged.append("/".join(parts))
+
+    def _records(self, block: int, length: int) -> Iterator[Record | Damaged]:
+        start = block * self.tree.block
+        first = self.read_at(start, SECTOR)
+        own = int.from_bytes(first[10:14], "little")
+        if not directory_stands(first, block):
+            yield DAMAGED
+        elif 0 < own <= _MOST_DIRECTORY_BYTES:
+            length = max(length, own) if 0 < length <= _MOST_DIRECTORY_BYTES else own
+        for at in range(0, min(length, _MOST_DIRECTORY_BYTES), SECTOR):
+            sector = self.read_at(start + at, SECTOR)
+            self.sectors -= 1
+            if len(sector) < SECTOR or self.sectors < 0:
+                yield DAMAGED
+            yield from parse_sector(sector, self.tree.blocks)
+
+    def _take(self, r: Record, parts: tuple[str, ...], pending: Found | None) -> Found | None:
+        """Files or queues one record; returns the file whose next extent may follow."""
+        susp = self._rock_ridge(r)
+        if r.identifier in (b"\0", b"\1"):
+            if not parts and r.identifier == b"\0" and susp.skip is not None:
+                self.skip, self.walk.rock_ridge = susp.skip, True
+            return None
+        self.walk.rock_ridge |= not parts and susp.name is not None
+        here = (*parts, self._name(r, susp))
+        if susp.relocated:
+            return None  # entered where its CL stands
+        if susp.child is not None:
+            self._enter(susp.child, 0, here)
+        elif r.directory:
+            self._enter(r.lba, r.length, here)
+        else:
+            return self._file(r, susp, here, pending)
+        return None
+
+    def _file(
+        self, r: Record, susp: RockRidge, here: tuple[str, ...], pending: Found | None
+    ) -> Found | None:
+        extent = (r.lba * self.tree.block, r.length)
+        if pending is not None and pending.parts == here:
+            pending.extents.append(extent)
+        else:
+            pending = Found(here, [extent] if r.length else [], _kind(r, susp))
+            self.walk.files.append(pending)
+        return pending if r.more_extents else None
+
+    def _rock_ridge(self, r: Record) -> RockRidge:
+        if self.tree.joliet:
+            return RockRidge()
+        return rock_ridge(r.system_use, self.skip, self._continuation)
+
+    def _continuation(self, block: int, offset: int, length: int) -> bytes:
+        return self.read_at(block * self.tree.block + offset, length)
+
+    def _name(self, r: Record, susp: RockRidge) -> str:
+        if susp.name:
+            return susp.name.decode("utf-8", "backslashreplace")
+        name = plain_name(r.identifier, self.tree.joliet)
+        return "._" + name if r.associated else name
+
+    def _path_table(self) -> Iterator[tuple[int, tuple[str, ...]]]:
+        """The directories of the path table (ECMA-119 9.4), each with its components."""
+        length = min(self.tree.path_table_length, 1 << 22)
+        table = self.read_at(self.tree.path_table * self.tree.block, length)
+        paths: list[tuple[str, ...]] = [()]
+        at = 0
+        while at + 8 < len(table) and table[at] and len(paths) <= self.limits.directory_records:
+            size = table[at]
+            block = int.from_bytes(table[at + 2 : at + 6], "little") + table[at + 1]
+            parent = int.from_bytes(table[at + 6 : at + 8], "little")
+            if at and 0 < parent < len(paths):
+                name = plain_name(table[at + 8 : at + 8 + size], self.tree.joliet)
+                paths.append(self.seen.get(block, (*paths[parent], name)))
+            else:
+                paths.append(())
+            yield block, paths[-1]
+            at += 8 + size + size % 2
+
+
+def _kind(r: Record, susp: RockRidge) -> str:
+    if susp.symlink:
+        return "symlink"
+    if susp.device:
+        return "device"
+    if susp.compressed:
+        return "compressed"
+    return "interleaved" if r.interleaved else "file"
+
+
+def plain_name(identifier: bytes, joliet: bool) -> str:
+    """A file identifier without version and without the dot of an empty extension."""
+    name = identifier.decode("utf-16-be" if joliet else "utf-8", "backslashreplace")
+    stem, separator, version = name.rpartition(";")
+    if separator and ((version.isascii() and version.isdigit()) or not version):
+        name = stem
+    return name[:-1] if not joliet and name.endswith(".") and name != "." else name

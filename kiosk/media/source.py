@@ -1,0 +1,72 @@
+"""What every kind of medium offers to the reading: named entries, and the pieces of their bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from kiosk.model.content import Finding, Severity
+from kiosk.model.medium import Medium, Span
+
+
+class MediaError(Exception):
+    """The medium cannot be read, or not further; `finding` says why and what to do."""
+
+    def __init__(self, code: str, detail: str, severity: Severity = Severity.ERROR) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.finding = Finding(code, severity, "", detail)
+
+
+class Unreadable(Exception):
+    """These bytes could not be read (of the medium, or of an entry, as the raiser says)."""
+
+    def __init__(self, start: int, length: int) -> None:
+        super().__init__(f"{length} bytes at {start}")
+        self.span = Span(start, length)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file of a medium. `where` is how its source finds the bytes; a `refused` entry is never
+    opened."""
+
+    untrusted_path: str
+    bytes: int
+    where: Any = None
+    refused: Finding | None = None
+
+
+@dataclass(slots=True)
+class Listing:
+    """All that a medium holds, in the order in which it is read best, and what was odd."""
+
+    entries: list[Entry] = field(default_factory=list)
+    directories: int = 0
+    findings: list[Finding] = field(default_factory=list)
+
+
+Piece = bytes | memoryview | Span
+
+
+class Source(Protocol):
+    """An opened medium. `pieces` yields an entry's bytes in order; `careful`, it tries hard and
+    yields a Span (of the entry) for what stays unreadable, else it raises Unreadable at once.
+    A piece is valid until the next is asked for."""
+
+    @property
+    def medium(self) -> Medium: ...
+
+    @property
+    def listing(self) -> Listing: ...
+
+    @property
+    def unreadable(self) -> Sequence[Span]:
+        """Byte ranges of the medium that no attempt could read."""
+
+    def pieces(self, entry: Entry, careful: bool) -> Iterator[Piece]: ...
+
+    def check_present(self) -> None:
+        """Raises MediaError when the medium is gone or another is in its place."""
+
+    def close(self) -> None: ...

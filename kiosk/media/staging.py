@@ -1,0 +1,257 @@
+"""The staging folder: files under our own names, a manifest that never promises more than is on
+the disk, and resuming where a killed read stopped (RELIABILITY 3)."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from kiosk.media.source import MediaError, Piece
+from kiosk.model.content import FINDINGS, Finding
+from kiosk.model.medium import MANIFEST, FileState, Medium, Span, StagedFile, staged_name
+from kiosk.model.plain import NotPlain, from_plain, to_plain
+
+MEDIUM = "medium.json"
+_GROUP_BYTES = 32 << 20
+_GROUP_FILES = 256
+_GROUP_LINES = 4096
+
+
+class Staging:
+    """One medium's folder, held by one reader at a time. `done` is the newest promised state of
+    each file number. Raises MediaError when the folder holds another medium."""
+
+    def __init__(self, folder: Path, medium: Medium) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder = folder
+        self._fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        self._lines: list[StagedFile] = []
+        self._parts: list[int] = []
+        self._bytes = 0
+        try:
+            self._hold()
+            self._adopt(medium)
+            self.done = self._recover()
+        except BaseException:
+            os.close(self._fd)
+            raise
+
+    def close(self) -> None:
+        """Drops what was not committed and lets go of the folder."""
+        self._drop_parts()
+        os.close(self._fd)
+
+    def stage(self, file: StagedFile, pieces: Iterator[Piece]) -> StagedFile:
+        """Writes one file's bytes; the result is `file` with its hash, state and missing ranges.
+        Nothing is promised before `commit`."""
+        with self._part(file.number) as out:
+            staged = _write(file, pieces, out)
+        if staged.state is FileState.UNREADABLE:
+            (self.folder / _part_name(file.number)).unlink()
+        else:
+            self._parts.append(file.number)
+        self.enter(staged)
+        return staged
+
+    def enter(self, file: StagedFile) -> None:
+        """Adds a line to the manifest, with the others of its group."""
+        self._lines.append(file)
+        self._bytes += file.bytes
+        if (
+            self._bytes >= _GROUP_BYTES
+            or len(self._parts) >= _GROUP_FILES
+            or len(self._lines) >= _GROUP_LINES
+        ):
+            self.commit()
+
+    def commit(self) -> None:
+        """Bytes, names, then the promise: each is on the disk before the next is written."""
+        for number in self._parts:
+            _fsync(self.folder / _part_name(number))
+        for number in self._parts:
+            part = self.folder / _part_name(number)
+            part.rename(self.folder / staged_name(number))
+        if self._parts:
+            os.fsync(self._fd)
+        if self._lines:
+            self._append("".join(json.dumps(to_plain(line)) + "\n" for line in self._lines))
+        self.done |= {line.number: line for line in self._lines}
+        self._lines, self._parts, self._bytes = [], [], 0
+
+    def write_findings(self, findings: list[Finding]) -> None:
+        self._replace(FINDINGS, "".join(json.dumps(to_plain(f)) + "\n" for f in findings))
+
+    def _hold(self) -> None:
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as e:
+            detail = "This medium is being read already. Wait until that is done."
+            raise MediaError("medium-busy", detail) from e
+
+    def _adopt(self, medium: Medium) -> None:
+        """The folder belongs to the first medium read into it."""
+        path = self.folder / MEDIUM
+        if not path.exists():
+            self._replace(MEDIUM, json.dumps(to_plain(medium)))
+            _fsync(self.folder.parent)
+        elif from_plain(Medium, json.loads(path.read_text())).fingerprint != medium.fingerprint:
+            raise swapped()
+
+    def _recover(self) -> dict[int, StagedFile]:
+        """Cuts off what was not promised and returns what was, where its bytes are still there."""
+        for part in self.folder.glob("*.part"):
+            part.unlink()
+        done: dict[int, StagedFile] = {}
+        path = self.folder / MANIFEST
+        good = 0
+        for line in path.read_bytes().splitlines(keepends=True) if path.exists() else ():
+            file = _promised(line)
+            if file is None:
+                os.truncate(path, good)
+                break
+            good += len(line)
+            done[file.number] = file
+        return {n: f for n, f in done.items() if self._present(f)}
+
+    def _present(self, file: StagedFile) -> bool:
+        if file.state not in (FileState.WHOLE, FileState.HURT):
+            return True
+        path = self.folder / staged_name(file.number)
+        return path.exists() and path.stat().st_size == staged_size(file)
+
+    @contextmanager
+    def _part(self, number: int) -> Iterator[Any]:
+        path = self.folder / _part_name(number)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        try:
+            with open(fd, "wb", buffering=0) as out:
+                yield out
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+
+    def _append(self, text: str) -> None:
+        with open(self.folder / MANIFEST, "a", encoding="ascii") as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+        if not self.done:
+            os.fsync(self._fd)  # the manifest's own name
+
+    def _replace(self, name: str, text: str) -> None:
+        part = self.folder / f"{name}.part"
+        with part.open("w", encoding="ascii") as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+        part.rename(self.folder / name)
+        os.fsync(self._fd)
+
+    def _drop_parts(self) -> None:
+        for number in self._parts:
+            (self.folder / _part_name(number)).unlink(missing_ok=True)
+
+
+def staged_size(file: StagedFile) -> int:
+    """How many bytes lie in the staging folder: a missing end is left off."""
+    last = file.missing[-1] if file.missing else None
+    return last.start if last and last.start + last.length >= file.bytes else file.bytes
+
+
+def swapped() -> MediaError:
+    return MediaError(
+        "medium-swapped",
+        "Another medium is in the place of the one whose reading was begun. Nothing of it was "
+        "mixed in. Put the first one back, or start anew with this one.",
+    )
+
+
+def disk_trouble(error: OSError) -> MediaError:
+    """Our own disk's failure, told apart from the medium's."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return MediaError(
+            "staging-full",
+            "The kiosk's own disk is full. The files that were read completely are kept. "
+            "Make room, then read the medium again to go on.",
+        )
+    return MediaError(
+        "staging-failed",
+        f"The kiosk's own disk failed while writing ({error.strerror or 'no reason given'}). "
+        "Nothing more is written. Tell IT before this kiosk is used again.",
+    )
+
+
+def _write(file: StagedFile, pieces: Iterator[Piece], out: Any) -> StagedFile:
+    digest = hashlib.sha256()
+    missing: list[Span] = []
+    at = written = 0
+    for piece in pieces:
+        if isinstance(piece, Span):
+            missing.append(piece)
+            at += piece.length
+            continue
+        if at > written:
+            _zeros(out, digest, at - written)
+        _put(out, digest, piece)
+        at += len(piece)
+        written = at
+    return _result(file, digest.hexdigest(), written, _joined(missing))
+
+
+def _zeros(out: Any, digest: Any, count: int) -> None:
+    while count:
+        block = bytes(min(count, 1 << 20))
+        _put(out, digest, block)
+        count -= len(block)
+
+
+def _put(out: Any, digest: Any, data: bytes | memoryview) -> None:
+    digest.update(data)
+    done = 0
+    while done < len(data):
+        done += out.write(data[done:])
+
+
+def _result(file: StagedFile, sha256: str, written: int, missing: tuple[Span, ...]) -> StagedFile:
+    state = FileState.HURT if missing else FileState.WHOLE
+    if missing and not written:
+        state, sha256 = FileState.UNREADABLE, ""
+    return StagedFile(file.number, file.untrusted_path, file.bytes, sha256, state, missing)
+
+
+def _joined(spans: list[Span]) -> tuple[Span, ...]:
+    joined: list[Span] = []
+    for span in spans:
+        if joined and joined[-1].start + joined[-1].length == span.start:
+            joined[-1] = Span(joined[-1].start, joined[-1].length + span.length)
+        else:
+            joined.append(span)
+    return tuple(joined)
+
+
+def _promised(line: bytes) -> StagedFile | None:
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        return from_plain(StagedFile, json.loads(line))
+    except (ValueError, NotPlain):
+        return None
+
+
+def _part_name(number: int) -> str:
+    return f"{staged_name(number)}.part"
+
+
+def _fsync(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
