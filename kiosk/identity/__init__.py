@@ -1,0 +1,21 @@
+"""Whose scans these are: pure functions that find, compare and decide, and say why.
+
+`keys`/`keys_of` name the roster records worth comparing, `name_keys` the full names whose counts
+the decision needs, `propose` decides, `recompute` proves a stored decision, `resolve` makes the
+link that needs no person. Nothing here reads a database or a clock.
+"""
+
+from kiosk.identity.blocking import keys, keys_of, name_keys, name_keys_of
+from kiosk.identity.compare import compare
+from kiosk.identity.decide import propose, recompute, resolve
+
+__all__ = [
+    "compare",
+    "keys",
+    "keys_of",
+    "name_keys",
+    "name_keys_of",
+    "propose",
+    "recompute",
+    "resolve",
+]

@@ -1,0 +1,278 @@
+"""A stated patient held against one roster record, field by field, in weights and in words."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from kiosk.identity import weights
+from kiosk.identity.blocking import pair_keys, plain_number
+from kiosk.identity.dates import date_level, known_date
+from kiosk.identity.likeness import family_level, given_level, middle_level, swapped
+from kiosk.identity.names import Name, Reading, fold, parse
+from kiosk.identity.vetoes import veto
+from kiosk.model.matching import Comparison, Evidence, IndexStatistics
+from kiosk.model.patient import Identifier, LocalPatient, PatientIdentity, PersonName
+
+_ALIKE_FAMILY = frozenset(weights.FAMILY) - {"different", "missing"}
+_ALIKE_GIVEN = frozenset(weights.GIVEN) - {"different", "missing", "initial"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """The best way to lay one stated name over one local name."""
+
+    weight: float
+    family: str
+    given: str
+    middle: str
+    swapped: bool
+    former: bool
+    stated: Reading
+    local: Reading
+
+
+def compare(
+    stated: PatientIdentity, local: LocalPatient, statistics: IndexStatistics
+) -> Comparison:
+    """The evidence for and against one person, and the veto that forbids an automatic link."""
+    evidence = tuple(_evidence(stated, local, statistics))
+    return Comparison(evidence, veto(stated, local, evidence))
+
+
+def _evidence(
+    stated: PatientIdentity, local: LocalPatient, statistics: IndexStatistics
+) -> Iterator[Evidence]:
+    other = local.identity
+    yield from _names(stated, local, statistics)
+    yield _suffix(stated.name, other.name)
+    yield _birth_date(stated.birth_date, other.birth_date)
+    yield _sex(stated.sex, other.sex)
+    yield _identifier(stated.identifiers, (*other.identifiers, *local.prior_identifiers))
+    yield _address(stated.address, other.address)
+    yield _telephone(stated.telephone, other.telephone)
+    yield _mother(stated.mother_birth_name, other.mother_birth_name)
+
+
+def _names(
+    stated: PatientIdentity, local: LocalPatient, statistics: IndexStatistics
+) -> Iterator[Evidence]:
+    theirs = [(parse(n), False) for n in local.identity.names[:1]]
+    theirs += [(parse(n), True) for n in (*local.identity.names[1:], *local.former_names)]
+    if ideographic := _ideographic(stated.names, [name for name, _ in theirs]):
+        yield ideographic
+        return
+    sex = local.identity.sex if local.identity.sex == stated.sex else ""
+    fits = (
+        fit
+        for mine in map(parse, stated.names)
+        for name, former in theirs
+        for fit in _fits(mine, name, former, sex)
+    )
+    best = max(fits, key=lambda fit: fit.weight, default=None)
+    if best is None:
+        yield Evidence("family", "missing", 0.0, "no name to compare")
+        return
+    yield from _explained(best, sex, statistics)
+
+
+def _ideographic(stated: Iterable[PersonName], theirs: Iterable[Name]) -> Evidence | None:
+    mine = {parse(name).ideographic for name in stated} - {""}
+    if mine & {name.ideographic for name in theirs}:
+        bits = weights.FAMILY_BITS + weights.GIVEN_BITS - 1.5
+        return Evidence("name", "ideographic", bits, "same name in its own characters")
+    return None
+
+
+def _fits(mine: Name, theirs: Name, former: bool, sex: str) -> Iterator[_Fit]:
+    unnamed = bool(mine.newborn or theirs.newborn)
+    for one in mine.readings:
+        turned = swapped(one) if len(mine.readings) == 1 else None
+        for other in theirs.readings:
+            yield _fit(one, other, (False, former, unnamed), sex)
+            if turned:
+                yield _fit(turned, other, (True, former, unnamed), sex)
+
+
+def _fit(one: Reading, other: Reading, how: tuple[bool, bool, bool], sex: str) -> _Fit:
+    turned, former, unnamed = how
+    family = family_level(one.family, one.whole, other.family, other.whole)
+    given = "missing" if unnamed else given_level(one.given, other.given)
+    middle = "missing"
+    if given not in ("uses-middle", "missing"):
+        middle = middle_level(one.given[1:], other.given[1:])
+    weight = _family_bits(family, sex) + weights.GIVEN[given] + weights.MIDDLE[middle]
+    weight += weights.SWAPPED * turned + weights.FORMER * former
+    return _Fit(weight, family, given, middle, turned, former, one, other)
+
+
+def _family_bits(level: str, sex: str) -> float:
+    if level == "different" and sex:
+        return weights.FAMILY_CHANGED.get(sex, weights.FAMILY[level])
+    return weights.FAMILY[level]
+
+
+def _explained(fit: _Fit, sex: str, statistics: IndexStatistics) -> Iterator[Evidence]:
+    yield Evidence("family", fit.family, _family_bits(fit.family, sex), _FAMILY_WORDS[fit.family])
+    yield Evidence("given", fit.given, weights.GIVEN[fit.given], _GIVEN_WORDS[fit.given])
+    yield Evidence("middle", fit.middle, weights.MIDDLE[fit.middle], _MIDDLE_WORDS[fit.middle])
+    if fit.swapped:
+        yield Evidence("order", "swapped", weights.SWAPPED, "family and given name exchanged")
+    if fit.former:
+        yield Evidence("former", "former", weights.FORMER, "agrees with a former or other name")
+    if fit.family in _ALIKE_FAMILY and fit.given in _ALIKE_GIVEN:
+        yield _frequency(fit, statistics)
+
+
+def _frequency(fit: _Fit, statistics: IndexStatistics) -> Evidence:
+    """What the joint frequency of the name in the index adds to the usual worth of a name."""
+    shared = set(fit.stated.family) & set(fit.local.family)
+    partly = fit.family in ("part", "one-of-two") and shared
+    families = shared if partly else {fit.local.whole}
+    given = fit.local.given[0]
+    counts = [statistics.counts.get(k, 1) for f in families for k in pair_keys(f, given)]
+    count = max([1, *counts])
+    typical = weights.PSEUDO_RECORDS * 2.0 ** -(weights.FAMILY_BITS + weights.GIVEN_BITS)
+    share = (count + typical) / (statistics.size + weights.PSEUDO_RECORDS)
+    bits = -math.log2(share) - weights.FAMILY_BITS - weights.GIVEN_BITS
+    words = "nobody else here has this name" if count == 1 else f"{count} records here share it"
+    return Evidence("name", f"count-{count}", round(bits, 3), words)
+
+
+def _suffix(one: PersonName, other: PersonName) -> Evidence:
+    mine, theirs = parse(one).suffix, parse(other).suffix
+    if not mine or not theirs:
+        return Evidence("suffix", "missing", 0.0)
+    if mine == theirs or {mine, theirs} == {"JR", "II"}:
+        return Evidence("suffix", "same", weights.SUFFIX["same"], f"both {mine}")
+    return Evidence(
+        "suffix", "conflict", weights.SUFFIX["conflict"], f"{mine} here, {theirs} there"
+    )
+
+
+def _birth_date(one: str, other: str) -> Evidence:
+    mine, theirs = known_date(one), known_date(other)
+    level = date_level(mine, theirs)
+    bits = weights.BIRTH_DATE[level]
+    if level == "exact" and mine.endswith("0101"):
+        return Evidence("birth_date", level, bits + weights.NEW_YEAR, "same, but 1 January")
+    shown = "" if level in ("exact", "missing") else f": {_shown(mine)} and {_shown(theirs)}"
+    return Evidence("birth_date", level, bits, _DATE_WORDS[level] + shown)
+
+
+def _shown(date: str) -> str:
+    return f"{date[:4]}-{date[4:6]}-{date[6:]}"
+
+
+def _sex(one: str, other: str) -> Evidence:
+    if one not in ("M", "F") or other not in ("M", "F"):
+        return Evidence("sex", "missing", 0.0, "sex not recorded on one side")
+    level = "same" if one == other else "conflict"
+    return Evidence("sex", level, weights.SEX[level], "same sex" if one == other else "sex differs")
+
+
+def _identifier(stated: Iterable[Identifier], ours: Iterable[Identifier]) -> Evidence:
+    held = {(issuer, plain_number(i.value)) for i in ours for issuer in issuers(i)}
+    numbers, authorities = {n for _, n in held}, {a for a, _ in held}
+    said = [(issuer, plain_number(i.value)) for i in stated for issuer in issuers(i) or {""}]
+    said = [(issuer, number) for issuer, number in said if number]
+    if any(issuer and (issuer, number) in held for issuer, number in said):
+        return _identified("ours", "carries this record's own number, with its issuer")
+    if any(issuer in authorities for issuer, _ in said if issuer):
+        return _identified("contradicts", "carries another number of the same issuer")
+    if any(not issuer and number in numbers for issuer, number in said):
+        return _identified("number-only", "same number, but nobody says who issued it")
+    return _identified("missing", "no number in common")
+
+
+def _identified(level: str, words: str) -> Evidence:
+    return Evidence("identifier", level, weights.IDENTIFIER[level], words)
+
+
+def issuers(identifier: Identifier) -> frozenset[str]:
+    """Every name of the authority that issued an identifier, folded (`NAME&OID&ISO` has two)."""
+    named = (*identifier.issuer.split("&")[:2], identifier.universal_id)
+    return frozenset(n.strip().upper() for n in named if n.strip())
+
+
+def is_identifier_of(identifier: Identifier, local: LocalPatient) -> bool:
+    """Whether a record carries an identifier, now or formerly. Without issuer the number decides,
+    which is enough for a number that our own front desk picked."""
+    said = issuers(identifier)
+    return any(
+        plain_number(i.value) == plain_number(identifier.value)
+        and (not said or not issuers(i) or said & issuers(i))
+        for i in (*local.identity.identifiers, *local.prior_identifiers)
+    )
+
+
+def _address(one: str, other: str) -> Evidence:
+    return _contact("address", _street(one), _street(other), weights.ADDRESS)
+
+
+def _telephone(one: str, other: str) -> Evidence:
+    mine, theirs = (re.sub(r"\D", "", t)[-10:] for t in (one, other))
+    return _contact("telephone", mine, theirs, weights.TELEPHONE)
+
+
+def _mother(one: str, other: str) -> Evidence:
+    mine, theirs = (" ".join(fold(t).replace("^", " ").split()[:1]) for t in (one, other))
+    return _contact("mother_birth_name", mine, theirs, weights.MOTHER)
+
+
+def _contact(field: str, mine: str, theirs: str, bits: dict[str, float]) -> Evidence:
+    if not mine or not theirs:
+        return Evidence(field, "missing", 0.0)
+    level = "same" if mine == theirs else "different"
+    return Evidence(field, level, bits[level], f"{level} {field.replace('_', ' ')}")
+
+
+@lru_cache(maxsize=1 << 12)
+def _street(address: str) -> str:
+    """The first line of an address: its number, words and flat."""
+    return " ".join(re.findall(r"\w+", fold(address.split("^")[0])))
+
+
+_FAMILY_WORDS = {
+    "exact": "family name agrees",
+    "gendered": "family name agrees but for its feminine ending",
+    "part": "one of the two family names is missing on one side",
+    "one-edit": "family name differs in one letter",
+    "sounds-alike": "family names sound alike",
+    "truncated": "family name is cut short",
+    "one-of-two": "one family name agrees, the other differs",
+    "different": "family name differs",
+    "missing": "family name cannot be compared",
+}
+_GIVEN_WORDS = {
+    "exact": "given name agrees",
+    "initial": "only the initial of the given name agrees",
+    "nickname": "given name is an everyday form of the other",
+    "one-edit": "given name differs in one letter",
+    "uses-middle": "given name is the other's middle name",
+    "truncated": "given name is cut short",
+    "sounds-alike": "given names sound alike",
+    "different": "given name differs",
+    "missing": "given name cannot be compared",
+}
+_MIDDLE_WORDS = {
+    "exact": "middle name agrees",
+    "initial": "middle initial agrees",
+    "similar": "middle names are similar",
+    "conflict": "middle name differs",
+    "missing": "no middle name on one side",
+}
+_DATE_WORDS = {
+    "exact": "birth date agrees",
+    "day-month-swapped": "day and month of birth exchanged",
+    "year-off": "year of birth differs by 1 or 10",
+    "one-digit": "birth date differs in one digit",
+    "transposed": "two digits of the birth date exchanged",
+    "two-parts": "birth date agrees in two of three parts",
+    "same-year": "only the year of birth agrees",
+    "different": "birth date differs",
+    "missing": "no birth date on one side",
+}

@@ -1,0 +1,210 @@
+"""From comparisons to a decision that explains itself and can be recomputed from its record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from kiosk.identity import weights
+from kiosk.identity.compare import compare, is_identifier_of
+from kiosk.identity.posterior import Pairs, Posterior, odds_of, one_person, posterior, priors
+from kiosk.identity.vetoes import no_birth_date, usable
+from kiosk.model.matching import (
+    Action,
+    Candidate,
+    Comparison,
+    IndexStatistics,
+    Proposal,
+    Recommendation,
+    Resolution,
+)
+from kiosk.model.patient import Identifier, LocalPatient, PatientIdentity
+from kiosk.policy.sections import Identity
+
+_POOLED = 5  # so many leading candidates are looked at as duplicates of each other
+_EQUAL_BITS = 1.0  # a rival within that of the chosen candidate has equal evidence
+_ONE_PERSON = 0.99  # two local records that probably one person's are no rivals
+_RIVAL = "another registered person fits equally well"
+
+
+@dataclass(frozen=True, slots=True)
+class _Weighed:
+    """The leading candidates and what was found about them. `chosen` is the one that may be
+    accepted, `picked` the front desk's choice (-1: not among them), `others` the joint odds of
+    the candidates left out."""
+
+    locals: tuple[LocalPatient, ...]
+    comparisons: tuple[Comparison, ...]
+    found: Posterior
+    same: Pairs
+    others: float
+    chosen: int
+    picked: int
+
+
+def propose(
+    stated: PatientIdentity,
+    candidates: Sequence[LocalPatient],
+    statistics: IndexStatistics,
+    settings: Identity,
+    picked: Identifier | None = None,
+) -> Proposal:
+    """What to do with a disc's patient, given the roster records found for it.
+
+    With `picked` (the front desk's choice) the task is to verify that one record, without it to
+    identify one among all. A candidate's `probability` is that of the disc being of the person
+    whose record it is, open duplicates of the record included.
+    """
+    verifying = picked is not None
+    weighed = _weigh(stated, candidates, statistics, settings.candidates, picked)
+    weighed = _capped(weighed, verifying)
+    threshold = settings.verify_accept if verifying else settings.identify_accept
+    objections = _objections(weighed, threshold)
+    return Proposal(
+        recommendation=_recommendation(stated, weighed, objections, settings, verifying),
+        why=objections or _reasons(weighed),
+        candidates=tuple(map(Candidate, weighed.locals, weighed.comparisons, weighed.found.pooled)),
+        task="verify" if verifying else "identify",
+        nobody=weighed.found.nobody,
+        basis=_basis(weighed, statistics.size, threshold),
+    )
+
+
+def resolve(proposal: Proposal, at: str, policy_hash: str) -> Resolution | None:
+    """The link that needs no person; None when one must look. `at` is ISO 8601 UTC."""
+    if proposal.recommendation is not Recommendation.ACCEPT:
+        return None
+    best = _accepted(proposal)
+    return Resolution(
+        action=Action.LINK,
+        by="matcher",
+        at=at,
+        reason="; ".join(proposal.why),
+        local=best.local.identity,
+        local_key=best.local.key,
+        picked=best.local.identity.identifier if proposal.task == "verify" else None,
+        policy_hash=policy_hash,
+    )
+
+
+def recompute(proposal: Proposal) -> tuple[float, ...]:
+    """The candidates' probabilities, from nothing but the stored proposal."""
+    basis = dict(proposal.basis)
+    same = {}
+    for name, value in basis.items():
+        kind, _, pair = name.partition(" ")
+        if kind == "same-person":
+            i, j = map(int, pair.split())
+            same[i, j] = float(value)
+    given = priors(int(basis["index-size"]), proposal.task == "verify")
+    place, others = int(basis["picked"]), float(basis["others"])
+    comparisons = [c.comparison for c in proposal.candidates]
+    return posterior(comparisons, given, place, others, same).pooled
+
+
+def _accepted(proposal: Proposal) -> Candidate:
+    place = int(dict(proposal.basis)["picked"])
+    return proposal.candidates[max(place, 0)]
+
+
+def _weigh(
+    stated: PatientIdentity,
+    candidates: Sequence[LocalPatient],
+    statistics: IndexStatistics,
+    limit: int,
+    picked: Identifier | None,
+) -> _Weighed:
+    """Every candidate compared, the `limit` most probable kept with the picked one first."""
+    pairs = [(local, compare(stated, local, statistics)) for local in candidates]
+    pairs.sort(key=lambda p: (_is_picked(p[0], picked), p[1].weight), reverse=True)
+    listed, rest = pairs[:limit], pairs[limit:]
+    given = priors(statistics.size, picked is not None)
+    others = odds_of([comparison for _, comparison in rest], given)
+    same = _duplicates([local for local, _ in listed[:_POOLED]], statistics)
+    comparisons = tuple(comparison for _, comparison in listed)
+    chosen = 0 if listed and (picked is None or _is_picked(listed[0][0], picked)) else -1
+    place = chosen if picked else -1
+    found = posterior(comparisons, given, place, others, same)
+    locals_ = tuple(local for local, _ in listed)
+    return _Weighed(locals_, comparisons, found, same, others, chosen, place)
+
+
+def _is_picked(local: LocalPatient, picked: Identifier | None) -> bool:
+    return picked is not None and is_identifier_of(picked, local)
+
+
+def _duplicates(leading: Sequence[LocalPatient], statistics: IndexStatistics) -> Pairs:
+    """How probable it is that two leading records are one person's, where it is at all."""
+    same: dict[tuple[int, int], float] = {}
+    for i, one in enumerate(leading):
+        alone = replace(one.identity, identifiers=())
+        for j in range(i + 1, len(leading)):
+            alike = one_person(compare(alone, leading[j], statistics), statistics.size)
+            if alike > 0.01:
+                same[i, j] = same[j, i] = alike
+    return same
+
+
+def _capped(weighed: _Weighed, verifying: bool) -> _Weighed:
+    """Ceilings that need more than one comparison: no birth date, and rivals."""
+    if weighed.chosen < 0:
+        return weighed
+    mine = weighed.comparisons[weighed.chosen]
+    twins = sum(q >= _ONE_PERSON for (i, _), q in weighed.same.items() if i == weighed.chosen)
+    cap = mine.capped_by or no_birth_date(mine, verifying, twins) or _rival(weighed)
+    comparisons = list(weighed.comparisons)
+    comparisons[weighed.chosen] = replace(mine, capped_by=cap)
+    return replace(weighed, comparisons=tuple(comparisons))
+
+
+def _rival(weighed: _Weighed) -> str:
+    enough = weighed.comparisons[weighed.chosen].weight - _EQUAL_BITS
+    for i, comparison in enumerate(weighed.comparisons):
+        if i == weighed.chosen or comparison.weight < enough:
+            continue
+        if weighed.same.get((weighed.chosen, i), 0.0) < _ONE_PERSON:
+            return _RIVAL
+    return ""
+
+
+def _objections(weighed: _Weighed, threshold: float) -> tuple[str, ...]:
+    """Why the chosen candidate is not accepted without a person; empty when it is."""
+    if weighed.chosen < 0:
+        return ("nobody in the roster resembles this patient",)
+    cap = weighed.comparisons[weighed.chosen].capped_by
+    probability = weighed.found.pooled[weighed.chosen]
+    unsure = f"not certain enough: {probability:.4f} of the {threshold:g} that is asked for"
+    return ((cap,) if cap else ()) + ((unsure,) if probability < threshold else ())
+
+
+def _reasons(weighed: _Weighed) -> tuple[str, ...]:
+    evidence = weighed.comparisons[weighed.chosen].evidence
+    return tuple(e.words for e in evidence if e.weight >= 1.0 and e.words)
+
+
+def _recommendation(
+    stated: PatientIdentity,
+    weighed: _Weighed,
+    objections: tuple[str, ...],
+    settings: Identity,
+    verifying: bool,
+) -> Recommendation:
+    if not objections:
+        return Recommendation.ACCEPT
+    if verifying or not usable(stated):
+        return Recommendation.REVIEW
+    plausible = sum(weighed.found.own) >= settings.none_below
+    return Recommendation.REVIEW if plausible else Recommendation.NONE
+
+
+def _basis(weighed: _Weighed, size: int, threshold: float) -> tuple[tuple[str, float | str], ...]:
+    """Everything the probabilities were computed from besides the comparisons themselves."""
+    pairs = tuple((f"same-person {i} {j}", q) for (i, j), q in sorted(weighed.same.items()))
+    return (
+        ("model", weights.MODEL),
+        ("index-size", float(size)),
+        ("threshold", threshold),
+        ("picked", float(weighed.picked)),
+        ("others", weighed.others),
+        *pairs,
+    )

@@ -1,0 +1,75 @@
+"""What forbids an automatic link, whatever the probability: named for the person who must look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kiosk.identity.dates import known_date
+from kiosk.identity.names import parse, words
+from kiosk.model.matching import Comparison, Evidence
+from kiosk.model.patient import LocalPatient, PatientIdentity, PatientStatus
+
+_STATUS = {
+    PatientStatus.HELD: "the local record is held: it may mix two patients",
+    PatientStatus.MERGED: "the local record was merged into another",
+    PatientStatus.INACTIVE: "the local record was removed from use",
+    PatientStatus.TEST: "the local record is a test patient",
+}
+_CLEARLY_DIFFERENT = ("two-parts", "same-year", "different")
+
+
+def veto(stated: PatientIdentity, local: LocalPatient, evidence: Sequence[Evidence]) -> str:
+    """The first reason that forbids linking these two without a person; "" when there is none."""
+    level = {e.field: e.level for e in evidence}
+    identified = level.get("identifier") == "ours"
+    rules = (
+        (local.status in _STATUS, _STATUS.get(local.status, "")),
+        (not usable(stated), "the disc names nobody: anonymous, an alias or a test"),
+        (not usable(local.identity), "the local record is a temporary registration"),
+        (level["birth_date"] in _CLEARLY_DIFFERENT, "birth dates differ"),
+        (level["suffix"] == "conflict", "suffixes differ: father and son?"),
+        (_newborn(stated) or _newborn(local.identity), "temporary name of a newborn"),
+        (_nameless(stated, local, level), "no full name to compare"),
+        (level.get("given") == "different", _given_words(level)),
+        (level.get("family") == "different" and not identified, "family names differ"),
+        (level["identifier"] == "contradicts", "the disc carries our number of another patient"),
+    )
+    return next((reason for holds, reason in rules if holds), "")
+
+
+def usable(identity: PatientIdentity) -> bool:
+    """Whether an identity names a person. JOHN DOE is somebody once a birth date is known."""
+    named = [n for n in identity.names if not parse(n).placeholder]
+    if not named:
+        return False
+    doe = "DOE" in words(f"{named[0].family} {named[0].given}")
+    return bool(known_date(identity.birth_date)) or not doe
+
+
+def _newborn(identity: PatientIdentity) -> bool:
+    return bool(parse(identity.name).newborn)
+
+
+def _nameless(stated: PatientIdentity, local: LocalPatient, level: dict[str, str]) -> bool:
+    """A family name alone is enough only where neither side has a given name."""
+    if level.get("name") == "ideographic":
+        return False
+    single = not any(r.given for i in (stated, local.identity) for r in parse(i.name).readings)
+    return level["family"] == "missing" or (level.get("given") == "missing" and not single)
+
+
+def _given_words(level: dict[str, str]) -> str:
+    if level["birth_date"] == "exact" and level.get("family") == "exact":
+        return "given names differ with the same family name and birth date: twins?"
+    return "given names differ"
+
+
+def no_birth_date(comparison: Comparison, verifying: bool, duplicates: int) -> str:
+    """Without a birth date nobody is identified; a pick is verified only by a full name that no
+    other person here has, or by our own number."""
+    level = {e.field: e.level for e in comparison.evidence}
+    if level["birth_date"] != "missing" or level["identifier"] == "ours":
+        return ""
+    bearers = int(level.get("name", "count-0").removeprefix("count-") or 0)
+    unique = 0 < bearers <= 1 + duplicates
+    return "" if verifying and unique else "no birth date to compare"
