@@ -76,6 +76,19 @@ def engine(config: ConfigOption = None) -> None:
         service.run(context)
 
 
+@app.command()
+def check(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Look at every dependency and peer: pass, warn or fail, and the fix."""
+    from kiosk.cli import check as checking
+
+    with opened(config) as context:
+        checks = list(checking.run(context))
+    document = checking.report(checks)
+    words = [f"{c.state:4}  {c.name}: {c.meaning}" + f"  -> {c.fix}" * bool(c.fix) for c in checks]
+    _print(document, as_json, words)
+    raise typer.Exit(1 if document["state"] == checking.FAIL else 0)
+
+
 @app.callback(invoke_without_command=False)
 def _options(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,

@@ -34,6 +34,7 @@ Clock = Callable[[], datetime]
 KeysOf = Callable[[LocalPatient], frozenset[str]]
 
 BUSY_SECONDS = 5.0
+FULL = 2  # SQLite's number for synchronous=FULL
 ENDED_WELL = {DeliveryState.COMMITTED, DeliveryState.NOTIFIED}
 ENDED = {CaseState.DONE, CaseState.REJECTED}
 
@@ -86,6 +87,26 @@ class Store:
             connection = connection.execution_options(kiosk_read=True)
             with connection.begin():
                 yield Transaction(connection, self)
+
+    def problem(self) -> str:
+        """What is wrong with the database itself, "" when nothing is. Looks, changes nothing."""
+        if self.engine.dialect.name != "sqlite":
+            return ""
+        with self.engine.connect() as connection:
+            said = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar())
+            mode = str(connection.exec_driver_sql("PRAGMA journal_mode").scalar())
+            level = connection.exec_driver_sql("PRAGMA synchronous").scalar()
+        if said != "ok":
+            return "The database file is damaged."
+        if mode != "wal" or level != FULL:
+            return "The database does not keep what was acknowledged through a power loss."
+        return ""
+
+    def describe(self) -> str:
+        """Kind and durability, for people."""
+        if self.engine.dialect.name == "sqlite":
+            return "SQLite, write-ahead log, synchronous FULL"
+        return self.engine.dialect.name
 
     def close(self) -> None:
         self.engine.dispose()

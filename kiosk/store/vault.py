@@ -5,6 +5,7 @@ A folder is named by the intake's ticket: never by anything that came off a medi
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -20,6 +21,11 @@ class Vault:
         """The intake's staging folder, made when it is not there."""
         path = self.root / ticket
         path.mkdir(exist_ok=True, mode=0o700)
+        handle = os.open(self.root, os.O_RDONLY)
+        try:
+            os.fsync(handle)  # the folder itself must survive a power loss, not only what is in it
+        finally:
+            os.close(handle)
         return path
 
     def file(self, ticket: str, number: int) -> Path:

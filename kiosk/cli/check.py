@@ -1,0 +1,167 @@
+"""`kiosk check`: every dependency and peer, pass, warn or fail, and what mends it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Any
+
+from kiosk import delivery, media
+from kiosk.cli.context import Context
+from kiosk.engine import sandbox
+from kiosk.model.medium import DriveState
+
+PASS, WARN, FAIL = "pass", "warn", "fail"
+LITTLE_DISK = 20_000_000_000  # two of the largest discs
+NO_DISK = 2_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line: what was looked at, how it is, what that means, what to do about it."""
+
+    name: str
+    state: str
+    meaning: str
+    fix: str = ""
+
+
+def run(context: Context) -> Iterator[Check]:
+    """Each check in turn; none of them changes anything."""
+    yield _configuration(context)
+    yield _database(context)
+    yield _journal(context)
+    yield _disk(context)
+    yield _clock(context)
+    yield _sandbox()
+    yield from _drives()
+    yield _feed(context)
+    yield from _destinations(context)
+
+
+def report(checks: list[Check]) -> dict[str, Any]:
+    """The document of `--json`: the worst state, and every check."""
+    states = {check.state for check in checks}
+    worst = next(state for state in (FAIL, WARN, PASS) if state in states)
+    return {"state": worst, "checks": [asdict(check) for check in checks]}
+
+
+def _configuration(context: Context) -> Check:
+    policy = context.policy
+    source = str(context.config) if context.config else "the built-in defaults"
+    if not policy.identity.local_issuer:
+        return Check(
+            "configuration",
+            WARN,
+            f"{source} does not say who assigns this hospital's patient numbers.",
+            'Set identity.local_issuer, for example "HOSP".',
+        )
+    return Check("configuration", PASS, f"{source}, policy {policy.hash[:12]}")
+
+
+def _database(context: Context) -> Check:
+    problem = context.store.problem()
+    if problem:
+        return Check("database", FAIL, problem, "Stop the engine and restore the newest backup.")
+    return Check("database", PASS, context.store.describe())
+
+
+def _journal(context: Context) -> Check:
+    with context.store.read() as tx:
+        broken, last = tx.journal.first_broken(), tx.journal.last_id()
+    if broken is not None:
+        return Check(
+            "journal",
+            FAIL,
+            f"Record {broken} was changed outside the program.",
+            "Keep the database as it is and call your security officer.",
+        )
+    return Check("journal", PASS, f"Unbroken, {last} records")
+
+
+def _disk(context: Context) -> Check:
+    free = context.vault.free_bytes()
+    said = f"{free / 1e9:.0f} GB free for scans"
+    if free < NO_DISK:
+        return Check("disk", FAIL, said, "Make room: no disc can be read.")
+    if free < LITTLE_DISK:
+        return Check("disk", WARN, said, "Make room: a DVD or two still fit.")
+    return Check("disk", PASS, said)
+
+
+def _clock(context: Context) -> Check:
+    with context.store.read() as tx:
+        events = tx.journal.since(tx.journal.last_id() - 1)
+    now = context.store.now().isoformat()
+    if events and events[-1].at > now:
+        return Check(
+            "clock",
+            WARN,
+            "The clock is behind the newest journal record.",
+            "Check time synchronisation (timedatectl).",
+        )
+    return Check("clock", PASS, now[:19] + " UTC")
+
+
+def _sandbox() -> Check:
+    abi = sandbox.landlock_abi()
+    if abi == 0:
+        return Check(
+            "sandbox",
+            WARN,
+            "This kernel has no Landlock: what reads discs is limited in memory and time only.",
+            "Use a kernel with Landlock (5.13 or newer) and lsm=landlock.",
+        )
+    network = "" if abi >= 4 else ", network not covered"
+    return Check("sandbox", PASS, f"Landlock ABI {abi}{network}; Python {sys.version.split()[0]}")
+
+
+def _drives() -> Iterator[Check]:
+    drives = media.drives()
+    if not drives:
+        yield Check(
+            "drives",
+            WARN,
+            "No optical drive was found: discs can be read from image files and folders only.",
+            "Connect a drive, and give this user the group cdrom.",
+        )
+    for drive in drives:
+        sick = drive.state is DriveState.SICK
+        name = f"drive {drive.device}"
+        said = f"{drive.name or 'optical drive'}: {drive.state.value}"
+        yield Check(name, FAIL if sick else PASS, said, "Replace it." if sick else "")
+
+
+def _feed(context: Context) -> Check:
+    if not context.policy.adt.enabled:
+        return Check("registration feed", WARN, "Switched off: nobody is matched.", "adt.enabled")
+    with context.store.read() as tx:
+        last, size = tx.roster.last_message_at(), tx.roster.size()
+    if last is None:
+        return Check(
+            "registration feed",
+            WARN,
+            "No registration message has arrived yet: every disc waits for a person.",
+            f"Point the HL7 ADT feed at port {context.policy.adt.port} of this kiosk.",
+        )
+    age = context.store.now() - last
+    said = f"{size} patients; the newest message is {age.total_seconds() / 60:.0f} minutes old"
+    if age > timedelta(hours=context.policy.adt.max_age_hours):
+        return Check("registration feed", FAIL, said, "Ask the interface team why it is silent.")
+    return Check("registration feed", PASS, said)
+
+
+def _destinations(context: Context) -> Iterator[Check]:
+    if not context.policy.destination:
+        yield Check("destinations", FAIL, "No archive is configured.", "Add a [[destination]].")
+    for target in context.policy.destination:
+        calling = target.calling_ae_title or context.policy.site.ae_title
+        problem = delivery.echo(target, calling)
+        name = f"destination {target.name}"
+        where = target.url or f"{target.ae_title} at {target.host}:{target.port}"
+        if problem:
+            yield Check(name, FAIL, problem, f"Check that {where} runs and knows {calling}.")
+        else:
+            yield Check(name, PASS, f"{where} answers")
