@@ -1,0 +1,98 @@
+"""What a file that is no DICOM object is: a report to keep, a part of a viewer, or something else;
+and what hides in a preamble (PS3.10 7.5)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+REPORT, VIEWER, OTHER = "report", "viewer", "other"
+
+_PROGRAM_MAGIC = (
+    b"MZ",
+    b"\x7fELF",
+    b"#!",
+    b"\xca\xfe\xba\xbe",
+    b"\xcf\xfa\xed\xfe",
+    b"\xce\xfa\xed\xfe",
+)
+_PROGRAM_NAMES = frozenset(
+    (
+        *("exe", "dll", "com", "bat", "cmd", "msi", "inf", "sys", "ocx", "jar", "scr", "vbs"),
+        *("ps1", "cab", "lnk", "sh", "so", "dylib", "drv", "cpl", "pif", "hta"),
+    )
+)
+_REPORT_MAGIC = (
+    (b"%PDF", "pdf"),
+    (b"{\\rtf", "rtf"),
+    (b"\xff\xd8\xff", "jpeg"),
+    (b"\x89PNG\r\n", "png"),
+    (b"II*\0", "tiff"),
+    (b"MM\0*", "tiff"),
+    (b"BM", "bmp"),
+    (b"GIF8", "gif"),
+)
+_REPORT_NAMES = {
+    "txt": "txt",
+    "pdf": "pdf",
+    "rtf": "rtf",
+    "htm": "html",
+    "html": "html",
+    "doc": "doc",
+    "docx": "docx",
+    "odt": "odt",
+}
+_NOBODYS = re.compile(r"(^|/)(__macosx/|\._|\.ds_store$|thumbs\.db$|desktop\.ini$)")
+_ENVELOPED_DATA = bytes.fromhex("2a864886f70d010703")  # 1.2.840.113549.1.7.3, RFC 5652
+_ACTIVE = re.compile(rb"<\s*(!doctype|html|script|body|svg|\?php)", re.IGNORECASE)
+_ARCHIVES = (b"PK\x03\x04", b"Rar!", b"7z\xbc\xaf", b"%PDF", b"L\0\0\0\x01\x14\x02\0", b"@echo")
+
+
+def kind_of(path: str, head: bytes) -> tuple[str, str]:
+    """The bucket (`report`, `viewer` or `other`) and, of a report, its kind. Bytes before names:
+    a name is what somebody hoped."""
+    name = path.lower()
+    suffix = name.rsplit("/", 1)[-1].rpartition(".")[2] if "." in name else ""
+    suffix = suffix.split(";")[0]
+    if _NOBODYS.search(name):
+        return OTHER, ""
+    if head.startswith(_PROGRAM_MAGIC) or suffix in _PROGRAM_NAMES:
+        return VIEWER, ""
+    for magic, kind in _REPORT_MAGIC:
+        if head.startswith(magic):
+            return REPORT, kind
+    if _ACTIVE.match(head.lstrip(b"\xef\xbb\xbf \t\r\n")) or suffix in ("htm", "html"):
+        return REPORT, "html"
+    if b"<ClinicalDocument" in head:
+        return REPORT, "cda"
+    return (REPORT, _REPORT_NAMES[suffix]) if head and suffix in _REPORT_NAMES else (OTHER, "")
+
+
+def viewer_folders(programs: Iterable[str]) -> frozenset[str]:
+    """The folders (never the root) that hold a program: what else lies there belongs to it."""
+    return frozenset(path.rpartition("/")[0] for path in programs) - {""}
+
+
+def below(path: str, folders: frozenset[str]) -> bool:
+    """Whether a file lies in one of the folders, however deep."""
+    folder = path.rpartition("/")[0]
+    while folder:
+        if folder in folders:
+            return True
+        folder = folder.rpartition("/")[0]
+    return False
+
+
+def is_encrypted(head: bytes) -> bool:
+    """A Secure DICOM File (PS3.15 D.1: CMS EnvelopedData) or a ZIP whose first entry is locked."""
+    if head[:1] == b"\x30" and _ENVELOPED_DATA in head[:64]:
+        return True
+    return head[:4] == b"PK\x03\x04" and len(head) > 6 and bool(head[6] & 1)
+
+
+def active_preamble(preamble: bytes) -> bool:
+    """Whether another program would run or unpack the file (CVE-2019-11687). A TIFF header or
+    anything a writer put there for itself is lawful."""
+    if preamble.startswith(_PROGRAM_MAGIC) or preamble.startswith(_ARCHIVES):
+        return True
+    return _ACTIVE.search(preamble) is not None

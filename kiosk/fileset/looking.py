@@ -1,0 +1,191 @@
+"""One look at each staged file: is it an instance, whose, and can it be forwarded."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from kiosk.fileset import kinds
+from kiosk.fileset.directory import Directory, walk
+from kiosk.fileset.findings import Findings
+from kiosk.fileset.header.file import (
+    MEDIA_STORAGE_DIRECTORY,
+    Budget,
+    Header,
+    read_header,
+    uid_text,
+    valid_uid,
+)
+from kiosk.fileset.header.source import FileSource
+from kiosk.fileset.header.stated import Statements
+from kiosk.fileset.patients import Placed
+from kiosk.model.content import Instance, InstanceStatus, Severity
+from kiosk.model.medium import FileState, StagedFile, staged_name
+from kiosk.policy.sections import Limits
+
+# Instances that are of no patient (PS3.3 A.32 to A.87: they have no Patient module).
+PATIENTLESS = {
+    "1.2.840.10008.5.1.4.39.1": "A colour palette",
+    "1.2.840.10008.5.1.4.38.1": "A hanging protocol",
+    "1.2.840.10008.5.1.4.43.1": "An implant template",
+    "1.2.840.10008.5.1.4.44.1": "An implant assembly template",
+    "1.2.840.10008.5.1.4.45.1": "An implant template group",
+    "1.2.840.10008.5.1.4.1.1.200.1": "A CT protocol",
+    "1.2.840.10008.5.1.4.1.1.200.3": "A protocol approval",
+    "1.2.840.10008.5.1.4.1.1.200.7": "An XA protocol",
+}
+_UNREAD = {
+    FileState.LISTED: kinds.VIEWER,
+    FileState.REFUSED: "refused",
+    FileState.UNREADABLE: "unreadable",
+}
+_GUESSES = {
+    "missing": "The file does not say its character set",
+    "unknown": "The file names a character set that does not exist",
+    "wrong": "The texts are not in the character set that the file names",
+}
+
+
+@dataclass(slots=True)
+class Seen:
+    """A file of the medium and what was made of it. `bucket` is a field of the Ledger."""
+
+    file: StagedFile
+    bucket: str
+    kind: str = ""  # of a report
+    is_dicom: bool = False
+    placed: Placed | None = None
+    directory: Directory | None = None
+
+    @property
+    def path(self) -> str:
+        return self.file.untrusted_path
+
+
+class Look:
+    """Looks at the staged files of one medium, on one budget."""
+
+    def __init__(self, root: Path, limits: Limits, findings: Findings) -> None:
+        self._root, self._limits, self._findings = root, limits, findings
+        self._budget, self._statements = Budget(), Statements()
+
+    def at(self, file: StagedFile) -> Seen:
+        if file.state in _UNREAD:
+            return Seen(file, _UNREAD[file.state])
+        try:
+            descriptor = os.open(self._root / staged_name(file.number), os.O_RDONLY)
+        except OSError:
+            self._say(file, "unreadable-file", Severity.ERROR, "Its copy is not there.")
+            return Seen(file, "unreadable")
+        try:
+            return self._look(file, FileSource(descriptor))
+        except OSError:
+            self._say(file, "unreadable-file", Severity.ERROR, "Its copy cannot be read.")
+            return Seen(file, "unreadable")
+        finally:
+            os.close(descriptor)
+
+    def _look(self, file: StagedFile, source: FileSource) -> Seen:
+        header = read_header(source, self._budget, self._limits.sequence_depth)
+        if header is None:
+            return self._no_dicom(file, source)
+        if header.sop_class_uid == MEDIA_STORAGE_DIRECTORY:
+            found = walk(source, header, file.untrusted_path, self._limits.directory_records)
+            return Seen(file, "dicomdir", directory=found)
+        if header.has_preamble and kinds.active_preamble(source.read(0, 128)):
+            self._say(
+                file,
+                "preamble-executable",
+                Severity.WARNING,
+                "The file is also a program, page or archive. Nothing of it is run, and what is "
+                "forwarded has an empty preamble.",
+            )
+        return self._instance(file, header)
+
+    def _no_dicom(self, file: StagedFile, source: FileSource) -> Seen:
+        head = source.read(0, 4096)
+        if kinds.is_encrypted(head):
+            self._say(
+                file,
+                "encrypted",
+                Severity.ERROR,
+                "The file is locked with a password or certificate. It cannot be imported.",
+            )
+            return Seen(file, "unsupported" if head[:1] == b"\x30" else kinds.OTHER)
+        bucket, kind = kinds.kind_of(file.untrusted_path, head)
+        if bucket == kinds.OTHER and file.state is FileState.HURT:
+            self._say(file, "hurt-file", Severity.ERROR, "Parts of the file could not be read.")
+        return Seen(file, bucket, kind)
+
+    def _instance(self, file: StagedFile, header: Header) -> Seen:
+        if not header.sop_instance_uid and not header.sop_class_uid:
+            return self._no_instance(file, header)
+        self._judge_uids(file, header)
+        if file.state is FileState.HURT and header.status is InstanceStatus.OK:
+            header.status = InstanceStatus.DAMAGED
+            self._say(
+                file, "damaged-instance", Severity.ERROR, "Parts of the file could not be read."
+            )
+        for code, severity, detail in header.flaws:
+            self._say(file, code, severity, detail)
+        identity, study, series, charset = self._statements.of(header)
+        if charset.guess:
+            said = f"{_GUESSES[charset.guess]}; they are read as {charset.codecs[0]}."
+            self._say(file, "charset-guessed", Severity.WARNING, said)
+        placed = Placed(_to_instance(file, header), identity, study, series)
+        return Seen(file, header.status.value, is_dicom=True, placed=placed)
+
+    def _no_instance(self, file: StagedFile, header: Header) -> Seen:
+        """DICOM elements without a SOP Class: older than DICOM, or a torn header."""
+        if header.status is InstanceStatus.DAMAGED or file.state is FileState.HURT:
+            for code, severity, detail in header.flaws:
+                self._say(file, code, severity, detail)
+            return Seen(file, "damaged", is_dicom=True)
+        old = header.values.get(0x00080010, b"").upper().startswith(b"ACR-NEMA")
+        code = "acr-nema" if old else "no-sop-instance"
+        what = "An ACR-NEMA file, older than DICOM." if old else "The file names no SOP instance."
+        self._say(file, code, Severity.WARNING, f"{what} It cannot be imported.")
+        return Seen(file, kinds.OTHER)
+
+    def _judge_uids(self, file: StagedFile, header: Header) -> None:
+        """An instance without its UIDs cannot be sent (PS3.7 9.1.1), nor filed."""
+        in_meta = uid_text(header.meta.get(0x00020003, b""))
+        if header.sop_class_uid in PATIENTLESS:
+            what = PATIENTLESS[header.sop_class_uid]
+            self._hold(header, "no-patient-object", f"{what}, which belongs to no patient.")
+            return
+        if in_meta and header.uid(0x00080018) and in_meta != header.uid(0x00080018):
+            header.flaw("uid-disagrees", Severity.WARNING, "The file states two SOP Instance UIDs.")
+        uids = [header.uid(t) for t in (0x00080016, 0x00080018, 0x0020000D, 0x0020000E)]
+        if not all(uids):
+            self._hold(header, "uid-missing", "The study, series or instance has no UID.")
+        elif not all(map(valid_uid, uids)):
+            self._hold(header, "uid-invalid", "A UID has characters that no UID has.")
+
+    def _hold(self, header: Header, code: str, detail: str) -> None:
+        if header.status is InstanceStatus.OK:
+            header.status = InstanceStatus.UNSUPPORTED
+        header.flaw(code, Severity.WARNING, f"{detail} It is kept and not forwarded.")
+
+    def _say(self, file: StagedFile, code: str, severity: Severity, detail: str) -> None:
+        self._findings.add(code, severity, file.untrusted_path, detail)
+
+
+def _to_instance(file: StagedFile, header: Header) -> Instance:
+    return Instance(
+        sop_instance_uid=header.sop_instance_uid,
+        sop_class_uid=header.sop_class_uid,
+        transfer_syntax_uid=header.transfer_syntax_uid,
+        file=file.number,
+        path=file.untrusted_path,
+        bytes=file.bytes,
+        sha256=file.sha256,
+        status=header.status,
+        dataset_offset=header.dataset_offset,
+        pixel_offset=header.pixel_offset,
+        number=uid_text(header.values.get(0x00200013, b"")),
+        rows=header.number(0x00280010),
+        columns=header.number(0x00280011),
+        frames=header.frames,
+    )
