@@ -57,8 +57,8 @@ def marks(disc: str, ours: str) -> tuple[tuple[Mark, ...], tuple[Mark, ...]]:
 def compare_field(
     field: str, disc: PatientIdentity, ours: PatientIdentity, evidence: Evidence | None = None
 ) -> FieldLine:
-    """One row. Marked characters are shown only where few differ: past half of the longer text
-    the two are simply different."""
+    """One row: the same, alike (at most a quarter of the characters differ, or one part of a
+    date), or different."""
     a, b = text_of(disc, field), text_of(ours, field)
     if field == "identifier":
         return _identifier(disc, ours, a, b, evidence)
@@ -66,11 +66,19 @@ def compare_field(
         return FieldLine(field, a, b, Outcome.MISSING, evidence=evidence)
     if a.casefold() == b.casefold():
         return FieldLine(field, a, b, Outcome.SAME, evidence=evidence)
-    left, right = marks(a, b)
+    left, right = _date_marks(a, b) if field == "birth_date" else marks(a, b)
     changed = max(sum(m.length for m in left), sum(m.length for m in right))
-    far = 2 * changed > max(len(a), len(b)) or field == "sex"
-    outcome = Outcome.DIFFERENT if far else Outcome.SIMILAR
+    alike = len(left) == 1 if field == "birth_date" else 4 * changed <= max(len(a), len(b))
+    outcome = Outcome.SIMILAR if alike and field != "sex" else Outcome.DIFFERENT
     return FieldLine(field, a, b, outcome, left, right, evidence)
+
+
+def _date_marks(a: str, b: str) -> tuple[tuple[Mark, ...], tuple[Mark, ...]]:
+    """Year, month and day that differ: a date is read by its parts, not by its digits."""
+    if len(a) != 8 or len(b) != 8:
+        return marks(a, b)
+    parts = tuple(Mark(i, j - i) for i, j in ((0, 4), (4, 6), (6, 8)) if a[i:j] != b[i:j])
+    return parts, parts
 
 
 def _identifier(

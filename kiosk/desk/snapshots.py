@@ -337,6 +337,7 @@ class CandidateColumn:
     capped_by: str
     fields: tuple[FieldLine, ...]
     writes: tuple[Change, ...]
+    others: tuple[Evidence, ...] = ()  # what speaks for or against beside the fields
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,19 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
-from kiosk.desk.differences import compare_field, rows_for
+from kiosk.desk.differences import compare_field, rows_for, text_of
 from kiosk.desk.roles import Role, everything
 from kiosk.desk.snapshots import (
+    CandidateColumn,
+    CompareSnapshot,
+    DeliveriesSnapshot,
+    DeliveryRow,
+    DestinationLine,
     DriveLine,
     Grade,
     Header,
+    HealthLine,
+    HealthSnapshot,
     HimFinishes,
     Idle,
     LeftOut,
@@ -29,11 +36,14 @@ from kiosk.desk.snapshots import (
     StudyLine,
     TouchBody,
     TouchSnapshot,
+    WorklistRow,
+    WorklistSnapshot,
     say,
 )
 from kiosk.model.delivery import Change
+from kiosk.model.matching import Evidence
 from kiosk.model.medium import DriveState
-from kiosk.model.patient import Identifier, PatientIdentity, PersonName
+from kiosk.model.patient import Identifier, LocalPatient, PatientIdentity, PersonName
 
 AT = "2026-11-24T10:31:00+00:00"
 
@@ -245,3 +255,197 @@ STEPS = {"K5": 1, "K6": 2, "K7": 2, "K8": 3, "K9": 3}
 def touch(name: str) -> TouchSnapshot:
     step = STEPS.get(name.split("-")[0], 0)
     return TouchSnapshot(header(step=step, steps=3 if step else 0), TOUCH[name])
+
+
+# -- HIM -------------------------------------------------------------------------------------
+
+
+def evidence(field: str, level: str, weight: float, words: str) -> Evidence:
+    return Evidence(field, level, weight, words)
+
+
+EVIDENCE_1 = {
+    "family": evidence("family", "exact", 9.9, "same family name"),
+    "given": evidence("given", "one-edit", 2.0, "one letter differs"),
+    "birth_date": evidence("birth_date", "exact", 14.6, "same birth date"),
+    "sex": evidence("sex", "same", 1.0, "same sex"),
+    "address": evidence("address", "same", 6.0, "same street and number"),
+}
+EVIDENCE_2 = {
+    "family": evidence("family", "part", 5.0, "part of a double name"),
+    "given": evidence("given", "exact", 7.3, "same given name"),
+    "birth_date": evidence("birth_date", "different", -11.0, "another birth date"),
+    "sex": evidence("sex", "same", 1.0, "same sex"),
+}
+JON_SMITH = PatientIdentity(
+    (Identifier("0088812", "HOSP", "MR"),), (PersonName("DOE-SMITH", "JON"),), "19260314", "M"
+)
+
+
+def candidate(
+    number: int,
+    ours: PatientIdentity,
+    found: dict[str, Evidence],
+    probability: float,
+    capped: str = "",
+    disc: PatientIdentity = JON,
+) -> CandidateColumn:
+    fields = tuple(
+        compare_field(f, disc, ours, found.get(f)) for f in rows_for((disc, JOHN_HERE))
+    )
+    others = (evidence("name", "count-1", 1.4, "nobody else here has this name"),)
+    return CandidateColumn(
+        number,
+        LocalPatient(f"k{number}", ours),
+        probability,
+        sum(e.weight for e in found.values()),
+        capped,
+        fields,
+        changed(ours),
+        others,
+    )
+
+
+COMPARE = CompareSnapshot(
+    header(Role.HIM),
+    11,
+    "MAPLE-27",
+    JON,
+    (),
+    tuple((f, text_of(JON, f)) for f in rows_for((JON, JOHN_HERE))),
+    (
+        candidate(1, JOHN_HERE, EVIDENCE_1, 0.9991, "given names differ"),
+        candidate(2, JON_SMITH, EVIDENCE_2, 0.012, "birth dates differ"),
+    ),
+    0.0004,
+    ("name-differs", "several-candidates"),
+    ("The given name differs by one letter.", "A second registered patient is similar."),
+    42,
+    (CT, replace(MR, damaged=14), XR),
+    owner="Operator 214",
+    station="Kiosk 3",
+    created_at=AT,
+)
+NOBODY = replace(
+    COMPARE, candidates=(), reasons=("no-patient",), why=("Nobody alike is registered here.",)
+)
+TAKEN = replace(
+    COMPARE,
+    owner="Operator 77",
+    blocked=say("KX-420", owner="Operator 77", time="10:46"),
+)
+
+
+def worklist_row(case: int, who: PatientIdentity, due: int, *reasons: str, **more: object) -> WorklistRow:
+    row = WorklistRow(
+        case,
+        f"MAPLE-{case}",
+        who,
+        reasons,
+        AT,
+        due,
+        candidates=2,
+        best="DOE^JOHN",
+        studies=3,
+        images=413,
+        station="Kiosk 3",
+        created_at=AT,
+    )
+    return replace(row, **more)
+
+
+WORKLIST = WorklistSnapshot(
+    header(Role.HIM),
+    (
+        worklist_row(27, JON, -20, "name-differs", "several-candidates", appointment=AT),
+        worklist_row(31, MARY, 12, "no-patient", appointment=AT, candidates=0, best=""),
+        worklist_row(
+            33, JANE, 42, "birth-date-differs", appointment=AT, chosen=JANE_HERE, owner="Operator 77"
+        ),
+        worklist_row(
+            34,
+            replace(MARY, names=(PersonName("مريم", "سالم"),)),
+            95,
+            "two-patients",
+            station="Kiosk 1",
+        ),
+        worklist_row(38, replace(JON, names=(PersonName("MÜLLER-LÜDENSCHEIDT", "JÖRG"),)), 190, "sex-differs"),
+        worklist_row(40, replace(JON, names=(), birth_date=""), 230, "no-patient", candidates=0, best=""),
+    ),
+    (("name-differs", 1), ("no-patient", 2), ("birth-date-differs", 1), ("two-patients", 1), ("sex-differs", 1)),
+)
+
+HIM: dict[str, WorklistSnapshot | CompareSnapshot] = {
+    "D1-worklist": WORKLIST,
+    "D1-nothing-to-do": WorklistSnapshot(header(Role.HIM), last_done_at=AT),
+    "D1-feed-old": replace(WORKLIST, notices=(Notice(Mood.CARE, say("KX-502", n=31)),)),
+    "D2-compare": COMPARE,
+    "D2-nobody-alike": NOBODY,
+    "D2-taken-by-another": TAKEN,
+}
+
+# -- IT --------------------------------------------------------------------------------------
+
+DELIVERIES = DeliveriesSnapshot(
+    header(Role.IT),
+    (
+        DestinationLine("PACS", "MAINPACS at 10.1.2.3:104", Mood.GOOD, 3, 0, 40, 2),
+        DestinationLine(
+            "CARDIO",
+            "CARDIO at 10.1.2.9:104",
+            Mood.STOP,
+            17,
+            1,
+            2040,
+            2,
+            AT,
+            "The archive does not answer: connection refused. Check that it is running.",
+        ),
+    ),
+    (
+        DeliveryRow(1, "MAPLE-27", "PACS", sent(CT, Stage.SENDING, 82, 0), 1),
+        DeliveryRow(
+            2,
+            "RIVER-104",
+            "CARDIO",
+            sent(MR, Stage.PARTLY, 197, 197, refused=1),
+            3,
+            AT,
+            "One image was refused with status A900: the data set does not match the SOP class.",
+        ),
+        DeliveryRow(3, "RIVER-104", "CARDIO", sent(US, Stage.WAITING, 0, 0), 0),
+    ),
+)
+HEALTH = HealthSnapshot(
+    header(Role.IT),
+    (
+        HealthLine(
+            say("check.archive", name="CARDIO"),
+            Mood.STOP,
+            say("check.archive-stop", since="09:58", n=17),
+            say("check.archive-fix", address="10.1.2.9:104", ae="KIOSK"),
+            "kiosk check",
+        ),
+        HealthLine(
+            say("check.drive", name="Right drive"),
+            Mood.STOP,
+            say("check.drive-stop"),
+            say("check.drive-fix"),
+        ),
+        HealthLine(say("check.worklist"), Mood.NOTE, say("check.worklist-waiting", n=6)),
+        HealthLine(
+            say("check.roster"),
+            Mood.GOOD,
+            say("check.roster-good", span=say("span.minutes", n=2)),
+        ),
+        HealthLine(say("check.archive", name="PACS"), Mood.GOOD, say("check.archive-good")),
+        HealthLine(say("check.drive", name="Left drive"), Mood.GOOD, say("check.drive-good")),
+    ),
+    Mood.STOP,
+)
+IT: dict[str, HealthSnapshot | DeliveriesSnapshot] = {
+    "A1-health": HEALTH,
+    "A1-all-well": replace(HEALTH, lines=HEALTH.lines[3:], overall=Mood.GOOD),
+    "D4-deliveries": DELIVERIES,
+    "D4-nothing-waits": replace(DELIVERIES, destinations=DELIVERIES.destinations[:1], rows=()),
+}

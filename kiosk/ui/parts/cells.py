@@ -157,10 +157,11 @@ class Button(QPushButton):
         kind: str = "",
         icon: str = "",
     ) -> None:
-        super().__init__(text)
+        super().__init__()
         theme = look.theme
         self.setProperty("kind", kind)
-        self.setAccessibleName(text)
+        self._gap = "  " if icon else ""
+        self.setText(text)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         if icon:
             token = "on_accent" if kind == "main" else "text"
@@ -169,6 +170,10 @@ class Button(QPushButton):
             self.setIconSize(QSize(side, side))
         if do is not None:
             self.clicked.connect(lambda: do())
+
+    def setText(self, text: str) -> None:
+        super().setText(f"{self._gap}{text}")
+        self.setAccessibleName(text)
 
 
 class Marked(QWidget):

@@ -125,3 +125,40 @@ def _head_line(look: Look, layout: QHBoxLayout, header: Header) -> None:
     layout.addWidget(Picture(theme, "person", "muted", 5.4))
     layout.addWidget(Line(safe(header.operator, 24), "muted"))
     layout.addWidget(Line(clock(header.at), "strong"))
+
+
+class DeskScreen(Screen):
+    """A screen at a workstation: title and clock on top, work in the middle, actions below."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(look)
+        theme = look.theme
+        self._top, self._head = bar(look, "header")
+        self.footer, self._foot = bar(look, "footer")
+        middle = column()
+        side = theme.px("pad", 1.2)
+        middle.setContentsMargins(side, theme.px("pad"), side, theme.px("pad"))
+        middle.addLayout(self.body, 1)
+        self.whole.addWidget(self._top)
+        self.whole.addLayout(middle, 1)
+        self.whole.addWidget(self.footer)
+        self.footer.hide()
+
+    def head(self, title: str, header: Header) -> None:
+        clear(self._head)
+        line = Line(title, "title")
+        line.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._head.addWidget(line)
+        self._head.addStretch(1)
+        self._head.addWidget(Line(safe(header.site, 40), "strong"))
+        self._head.addWidget(Picture(self.look.theme, "person", "muted", 4.0))
+        self._head.addWidget(Line(safe(header.operator, 24), "muted"))
+        self._head.addWidget(Line(clock(header.at), "strong"))
+
+    def foot(self, *left: Button, main: Button | None = None) -> None:
+        for button in left:
+            self._foot.addWidget(button)
+        self._foot.addStretch(1)
+        if main is not None:
+            self._foot.addWidget(main)
+        self.footer.show()

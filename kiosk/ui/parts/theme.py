@@ -51,10 +51,10 @@ class Theme:
         return f"{self.px(token, times)}px"
 
     def icon(self, name: str, token: str = "text", size: str | float = "icon") -> QIcon:
-        return QIcon(self.pixmap(name, token, size))
+        return QIcon(QPixmap.fromImage(_draw(name, PALETTES[self.palette][token], self.px(size), 1)))
 
     def pixmap(self, name: str, token: str = "text", size: str | float = "icon") -> QPixmap:
-        return QPixmap.fromImage(_draw(name, PALETTES[self.palette][token], self.px(size)))
+        return QPixmap.fromImage(_draw(name, PALETTES[self.palette][token], self.px(size), 2))
 
 
 @cache
@@ -68,13 +68,15 @@ def _drawing(name: str) -> str:
 
 
 @cache
-def _draw(name: str, colour: str, pixels: int) -> QImage:
-    """The icon at twice its size for sharp edges on any screen; `currentColor` becomes `colour`."""
+def _draw(name: str, colour: str, pixels: int, ratio: int) -> QImage:
+    """The icon in `colour` (for `currentColor`), `ratio` dots to a pixel: 2 keeps edges sharp on
+    any screen."""
     svg = _drawing(name).replace("currentColor", colour)
-    image = QImage(pixels * 2, pixels * 2, QImage.Format.Format_ARGB32_Premultiplied)
+    image = QImage(pixels * ratio, pixels * ratio, QImage.Format.Format_ARGB32_Premultiplied)
     image.fill(Qt.GlobalColor.transparent)
     painter = QPainter(image)
-    QSvgRenderer(QByteArray(svg.encode())).render(painter, QRectF(0, 0, pixels * 2, pixels * 2))
+    whole = QRectF(0, 0, pixels * ratio, pixels * ratio)
+    QSvgRenderer(QByteArray(svg.encode())).render(painter, whole)
     painter.end()
-    image.setDevicePixelRatio(2)
+    image.setDevicePixelRatio(ratio)
     return image

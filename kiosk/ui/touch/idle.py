@@ -36,7 +36,7 @@ class IdleScreen(TouchScreen):
         if body.off is not None:
             self._off(body)
         else:
-            picture = Picture(theme, "insert", "accent", 54.0)
+            picture = Picture(theme, "insert", "accent", 74.0)
             self.body.addWidget(picture, 0, Qt.AlignmentFlag.AlignHCenter)
             self.body.addSpacing(theme.px("gap"))
             self.body.addWidget(_centred(words("label.idle"), "huge"))

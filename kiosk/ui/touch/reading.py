@@ -22,7 +22,7 @@ class ReadingScreen(TouchScreen):
 
     def fill(self, body: Reading) -> None:
         look, words = self.look, self.look.words
-        self.title.setText(words("title.reading"))
+        self.title.setText("")
         self.body.addWidget(self._verdict(body))
         if body.copied:
             out = Notice(Mood.GOOD, say("KX-102"))
@@ -43,7 +43,7 @@ class ReadingScreen(TouchScreen):
         label = "label.first-look" if body.first_look else "label.on-the-disc"
         card.add(Line(words(label), "smallstrong"))
         verdict = body.verdict or say("verdict.looking")
-        card.add(Line.wrapped(words.say(verdict), "large"))
+        card.add(Line.wrapped(words.say(verdict), "title"))
         return card
 
     def _how_far(self, body: Reading) -> QWidget:
@@ -79,7 +79,7 @@ class ReadingScreen(TouchScreen):
 
     def _pages(self, body: Reading) -> QWidget:
         pairs = [body.studies[i : i + 2] for i in range(0, len(body.studies), 2)]
-        return Pages(self.look, pairs, self._pair, 19.0)
+        return Pages(self.look, pairs, self._pair)
 
     def _pair(self, pair: object) -> QWidget:
         holder = QWidget()

@@ -39,7 +39,7 @@ class ResultScreen(TouchScreen):
         for patient in body.patients:
             items.append(patient)
             items += patient.studies
-        return Pages(self.look, items, self._item, 27.0)
+        return Pages(self.look, items, self._item)
 
     def _item(self, item: object) -> QWidget:
         if isinstance(item, StudyLine):

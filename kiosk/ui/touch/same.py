@@ -44,7 +44,7 @@ class SamePersonScreen(TouchScreen):
         card = Card(look)
         grid = QGridLayout()
         grid.setHorizontalSpacing(theme.px("pad"))
-        grid.setVerticalSpacing(theme.px("gap"))
+        grid.setVerticalSpacing(theme.px("gap", 1.8))
         for number, (label, stretch) in enumerate(
             (("", 2), ("label.disc", 4), ("label.chosen", 4), ("", 3))
         ):
@@ -86,4 +86,4 @@ class SamePersonScreen(TouchScreen):
 def _value(look: Look, field: str, raw: str, marks: tuple) -> QWidget:
     if not raw:
         return Line(look.words("label.unknown"), "muted")
-    return Marked(look, field_pieces(field, raw, marks, look.words.language))
+    return Marked(look, field_pieces(field, raw, marks, look.words.language), size="large")

@@ -124,11 +124,11 @@ class Pages(QWidget):
     """As many rows as fit; big arrows for the rest. No scrolling on a touch screen."""
 
     def __init__(
-        self, look: Look, items: Sequence[object], make: Callable[[object], QWidget], tall: float
+        self, look: Look, items: Sequence[object], make: Callable[[object], QWidget]
     ) -> None:
         super().__init__()
         self._look, self._items, self._make = look, items, make
-        self._tall = look.theme.px(tall)
+        self._tall = look.theme.px("main")
         self._page, self._fit = 0, 0
         layout = column(self, spacing=look.theme.px("gap"))
         self._rows: QVBoxLayout = column(spacing=look.theme.px("gap", 0.8))
@@ -142,14 +142,25 @@ class Pages(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        gap = self._look.theme.px("gap")
-        arrows = self._look.theme.px("target") + gap
+        gap = self._look.theme.px("gap", 0.8)
+        self._tall = self._tallest()
+        arrows = self._look.theme.px("target") + self._look.theme.px("gap", 2)
         fit = max(1, (self.height() + gap) // (self._tall + gap))
         if fit < len(self._items):
             fit = max(1, (self.height() - arrows + gap) // (self._tall + gap))
         if fit != self._fit:
             self._fit = fit
             self._draw()
+
+    def _tallest(self) -> int:
+        """The height of a row of the last kind, which is never lower than the first's."""
+        sample = self._make(self._items[-1]) if self._items else QWidget()
+        sample.setParent(self)
+        sample.ensurePolished()
+        tall = sample.sizeHint().height()
+        sample.setParent(None)
+        sample.deleteLater()
+        return max(tall, self._look.theme.px("main"))
 
     def _turn(self, by: int) -> None:
         self._page += by
@@ -163,7 +174,7 @@ class Pages(QWidget):
         start = self._page * self._fit
         for item in self._items[start : start + self._fit]:
             widget = self._make(item)
-            widget.setMaximumHeight(self._tall)
+            widget.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
             self._rows.addWidget(widget)
         self._rows.addStretch(1)
         if pages > 1:

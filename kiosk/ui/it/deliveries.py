@@ -1,0 +1,109 @@
+"""D4: what is under way to each archive, how old the oldest is, and what it said."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+
+from kiosk.desk.roles import Doing
+from kiosk.desk.snapshots import (
+    DeliveriesSnapshot,
+    DeliveryRow,
+    DestinationLine,
+    Header,
+    Mood,
+    Stage,
+)
+from kiosk.ui.it.health import facts, scrolling
+from kiosk.ui.parts.cells import Button, Card, Chip, Line, Look, clear, row
+from kiosk.ui.parts.frame import DeskScreen
+from kiosk.ui.parts.text import clock, date_words, safe
+
+STAGES = {
+    Stage.HIM: Mood.CARE,
+    Stage.WAITING: Mood.IDLE,
+    Stage.SENDING: Mood.BUSY,
+    Stage.RECEIVED: Mood.BUSY,
+    Stage.CHECKED: Mood.GOOD,
+    Stage.PARTLY: Mood.CARE,
+    Stage.STOPPED: Mood.STOP,
+}
+
+
+class DeliveriesScreen(DeskScreen):
+    def __init__(self, look: Look) -> None:
+        super().__init__(look)
+        area, self._list = scrolling(look, look.words("title.deliveries"))
+        self.body.addWidget(area)
+
+    def draw(self, snapshot: DeliveriesSnapshot) -> None:
+        look, words = self.look, self.look.words
+        self.head(words("title.deliveries"), snapshot.header)
+        clear(self._list)
+        for line in snapshot.destinations:
+            self._list.addWidget(_destination(look, line))
+        if snapshot.rows:
+            self._list.addWidget(Line(words("label.studies-under-way"), "smallstrong"))
+        for item in snapshot.rows:
+            self._list.addWidget(self._row(item, snapshot.header))
+        if not snapshot.rows:
+            self._list.addWidget(Line.wrapped(words("label.nothing-waits"), "muted"))
+        self._list.addStretch(1)
+
+    def _row(self, item: DeliveryRow, header: Header) -> Card:
+        look, words, study = self.look, self.look.words, item.study
+        card = Card(look)
+        line = row(spacing=look.theme.px("pad"))
+        kind = words.either(f"modality.{study.modality}", study.modality or "?")
+        line.addWidget(Line(safe(study.description, 48) or kind, "strong", elide=True), 3)
+        line.addWidget(Line(date_words(study.date, words.language), "muted", elide=True), 1)
+        line.addWidget(Line(safe(item.ticket, 24), elide=True), 2)
+        line.addWidget(Line(safe(item.destination, 24), elide=True), 1)
+        sent = words("count.received", k=study.received, m=study.images)
+        line.addWidget(Line(sent, elide=True), 2)
+        line.addWidget(Line(words("count.checked", k=study.checked, m=study.images), elide=True), 2)
+        chip = Chip(look, STAGES[study.stage], words(f"stage.{study.stage.value}"))
+        line.addWidget(chip)
+        if Doing.RETRY in header.may and study.stage is not Stage.CHECKED:
+            again = Button(
+                look,
+                words("button.retry"),
+                lambda: self.ask("retry", delivery=item.delivery),
+                icon="retry",
+            )
+            line.addWidget(again)
+        card.add(line)
+        if item.problem:
+            card.add(Line.wrapped(safe(item.problem, 240), "small"))
+        return card
+
+
+def _destination(look: Look, line: DestinationLine) -> Card:
+    words, card = look.words, Card(look)
+    top = row(spacing=look.theme.px("gap"))
+    top.addWidget(Line(safe(line.name, 32), "large"))
+    top.addWidget(Chip(look, line.mood, words(f"destination.{line.mood.value}")))
+    top.addWidget(Line(safe(line.address, 64), "muted", elide=True), 1)
+    card.add(top)
+    age = words("span.none") if line.oldest_seconds < 0 else span(look, line.oldest_seconds)
+    pairs = [
+        (words("label.queue"), str(line.queue)),
+        (words("label.oldest"), age),
+        (words("label.held-back"), str(line.held)),
+        (words("label.verify-level"), words(f"verify.{line.verify_level}")),
+    ]
+    if line.next_try_at:
+        pairs.append((words("label.next-try"), clock(line.next_try_at)))
+    card.add(facts(look, tuple(pairs)))
+    if line.problem:
+        problem = Line.wrapped(safe(line.problem, 240), "", line.mood.value)
+        problem.setAlignment(Qt.AlignmentFlag.AlignLeft)
+        card.add(problem)
+    return card
+
+
+def span(look: Look, seconds: int) -> str:
+    if seconds < 90:
+        return look.words("span.seconds", n=seconds)
+    if seconds < 5400:
+        return look.words("span.minutes", n=round(seconds / 60))
+    return look.words("span.hours", n=round(seconds / 3600))
