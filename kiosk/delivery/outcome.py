@@ -1,9 +1,11 @@
-"""What a status means for one instance and for the rest, and the bookkeeping of one attempt."""
+"""What a status means for one instance and for the rest, and the bookkeeping of one attempt: whose
+turn it is, and what came of it."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from threading import Lock
@@ -41,7 +43,7 @@ _EXACT = {
     0x0111: _ACCEPTED,  # duplicate SOP instance: verification tells whether it is ours
     0x0117: _HELD,
     0x0122: Reaction(Answer.REFUSED),
-    0x0124: Reaction(Answer.RETRY, Then.STOP),  # not authorised: configuration, not the instance
+    0x0124: Reaction(Answer.PENDING, Then.STOP),  # not authorised: not the instance's fault
     0x0213: _BUSY,
 }
 
@@ -136,3 +138,45 @@ class Run:
             self.bytes,
             self.wait_seconds,
         )
+
+
+@dataclass(slots=True)
+class Turns:
+    """Whose turn it is, for one or several associations. `again` are instances to try once more,
+    `tried` those that had their second chance."""
+
+    items: Iterator[Outbound]
+    over: Callable[[], bool]
+    again: list[Outbound] = field(default_factory=list)
+    tried: set[str] = field(default_factory=set)
+    _lock: Lock = field(default_factory=Lock)
+
+    def take(self) -> Outbound | None:
+        with self._lock:
+            if self.over():
+                return None
+            return self.again.pop() if self.again else next(self.items, None)
+
+    def give_back(self, item: Outbound) -> None:
+        with self._lock:
+            self.again.append(item)
+
+    def second_chance(self, item: Outbound) -> bool:
+        with self._lock:
+            first = item.sop_instance_uid not in self.tried
+            self.tried.add(item.sop_instance_uid)
+            if first:
+                self.again.append(item)
+            return first
+
+
+def side_by_side(count: int, work: Callable[[bool], None]) -> None:
+    """`work(True)` here and `work(False)` on `count - 1` threads, until all have returned."""
+    if count == 1:
+        work(True)
+        return
+    with ThreadPoolExecutor(count - 1, "association") as pool:
+        others = [pool.submit(work, False) for _ in range(count - 1)]
+        work(True)
+        for other in others:
+            other.result()

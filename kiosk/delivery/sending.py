@@ -7,10 +7,7 @@ is coerced when its turn comes and streamed: new header from memory, the rest fr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from itertools import islice
-from threading import Lock
 
 from pydicom.uid import UID
 
@@ -27,7 +24,7 @@ from kiosk.delivery.dimse import (
     encode_command,
     where,
 )
-from kiosk.delivery.outcome import Run, Then, reaction
+from kiosk.delivery.outcome import Run, Then, Turns, reaction, side_by_side
 from kiosk.model.delivery import (
     Answer,
     Attempt,
@@ -75,36 +72,6 @@ def batches(items: Iterable[Outbound]) -> Iterator[Sequence[Pair]]:
         yield batch
 
 
-@dataclass(slots=True)
-class _Turns:
-    """Whose turn it is, for one or several associations. `again` are instances to try once more;
-    `tried` those that had their second chance."""
-
-    items: Iterator[Outbound]
-    over: Callable[[], bool]
-    again: list[Outbound] = field(default_factory=list)
-    tried: set[str] = field(default_factory=set)
-    _lock: Lock = field(default_factory=Lock)
-
-    def take(self) -> Outbound | None:
-        with self._lock:
-            if self.over():
-                return None
-            return self.again.pop() if self.again else next(self.items, None)
-
-    def give_back(self, item: Outbound) -> None:
-        with self._lock:
-            self.again.append(item)
-
-    def second_chance(self, item: Outbound) -> bool:
-        with self._lock:
-            first = item.sop_instance_uid not in self.tried
-            self.tried.add(item.sop_instance_uid)
-            if first:
-                self.again.append(item)
-            return first
-
-
 class _Sender:
     """Sends one batch over `destination.associations` associations, each again when it was lost."""
 
@@ -124,21 +91,13 @@ class _Sender:
         self._proposed = [Proposed(sop_class, (syntax,)) for sop_class, syntax in batch]
         wanted = frozenset(batch)
         mine = (i for i in items if (i.sop_class_uid, i.transfer_syntax_uid) in wanted)
-        self._turns = _Turns(mine, lambda: run.stopped or stopping())
+        self._turns = Turns(mine, lambda: run.stopped or stopping())
         self._run = run
 
     def send(self) -> None:
-        others = self._destination.associations - 1
-        if not others:
-            self._work(first=True)
-            return
-        with ThreadPoolExecutor(others, "association") as pool:
-            rest = [pool.submit(self._work, first=False) for _ in range(others)]
-            self._work(first=True)
-            for worker in rest:
-                worker.result()
+        side_by_side(self._destination.associations, self._work)
 
-    def _work(self, *, first: bool) -> None:
+    def _work(self, first: bool) -> None:
         """One association after another until nothing is left. Only the first one's failure to be
         had is the destination's: peers limit how many they keep."""
         lost = 0
@@ -152,7 +111,9 @@ class _Sender:
                     self._run.stop(str(e), retry=e.retry)
                 return
             if lost >= LOST_IN_A_ROW:
-                self._run.stop(f"{where(self._destination)} keeps ending associations.")
+                self._run.stop(
+                    f"{where(self._destination)} keeps ending associations. See its log."
+                )
 
     def _send_while_open(self, association: Association, item: Outbound | None) -> bool:
         """Whether any instance was answered before nothing was left or the association was over."""

@@ -1,7 +1,7 @@
 """A blocking DICOM requestor of our own: associations, messages, and the connection below them."""
 
 from kiosk.delivery.dimse.association import Association, associate
-from kiosk.delivery.dimse.connection import PeerProblem, client_context, where
+from kiosk.delivery.dimse.connection import NotReached, PeerProblem, client_context, where
 from kiosk.delivery.dimse.message import (
     NO_DATA_SET,
     Command,
@@ -18,6 +18,7 @@ __all__ = [
     "Command",
     "Element",
     "Message",
+    "NotReached",
     "PeerProblem",
     "Proposed",
     "associate",

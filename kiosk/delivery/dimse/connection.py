@@ -20,6 +20,10 @@ class PeerProblem(Exception):
         self.timed_out = timed_out
 
 
+class NotReached(PeerProblem):
+    """The peer could not be had at all: nothing was sent to it."""
+
+
 def where(destination: Destination) -> str:
     """How sentences name a destination."""
     return f"{destination.name} ({destination.host}:{destination.port})"
