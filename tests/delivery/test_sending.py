@@ -1,0 +1,251 @@
+"""Sending to real archives: what was coerced arrives, byte for byte, and nothing else does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydicom.uid import (
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEGBaseline8Bit,
+    RLELossless,
+    generate_uid,
+)
+
+from kiosk.delivery import echo, send
+from kiosk.model.delivery import (
+    Answer,
+    Change,
+    Coerced,
+    CoercionRefused,
+    InstanceResult,
+    Outbound,
+)
+from tests.delivery.instances import CALLING, destination, outbound, sent_data_sets
+from tests.peers.dcmqrscp import dcmqrscp
+from tests.peers.orthanc import orthanc
+from tests.peers.scripted import scripted
+from tests.peers.storescp import StoreScp, storescp
+
+NEVER: Callable[[], bool] = lambda: False  # noqa: E731
+
+
+def nobody(result: InstanceResult) -> None:
+    """A report that nobody reads."""
+
+
+@pytest.fixture
+def peer(tmp_path: Path) -> Iterator[StoreScp]:
+    with storescp(tmp_path) as running:
+        yield running
+
+
+PEERS: dict[str, tuple[str, Callable[[Path], AbstractContextManager[Any]]]] = {
+    "storescp": ("dicom", storescp),
+    "orthanc": ("dicom", orthanc),
+    "orthanc-stow": ("stow", orthanc),
+}
+
+
+@pytest.mark.parametrize("which", PEERS)
+def test_every_kind_of_instance_arrives_byte_for_byte(tmp_path: Path, which: str) -> None:
+    kind, start = PEERS[which]
+    originals = tmp_path / "originals"
+    originals.mkdir()
+    study = generate_uid()
+    items = [
+        outbound(originals, study=study),
+        outbound(originals, study=study, pixels=3_000_001),
+        outbound(originals, study=study, syntax=ImplicitVRLittleEndian),
+        outbound(originals, study=study, syntax=JPEGBaseline8Bit, pixels=70_000),
+        outbound(originals, study=study, syntax=RLELossless),
+        outbound(originals, study=study, PatientName="Pröbe^Ânna=山田^太郎"),
+    ]
+    told: list[InstanceResult] = []
+    with start(tmp_path) as peer:
+        url = getattr(peer, "url", "")
+        to = destination(peer, kind=kind, url=url)
+        attempt = send(to, CALLING, items, told.append, NEVER)
+        assert [r.answer for r in attempt.results] == [Answer.ACCEPTED] * len(items)
+        assert (attempt.problem, attempt.retry, attempt.pause) == ("", False, False)
+        assert told == list(attempt.results)
+        assert peer.data_sets() == sent_data_sets(items)
+        assert attempt.bytes == sum(len(data) for data in sent_data_sets(items).values())
+
+
+def test_a_syntax_that_the_archive_does_not_take_refuses_only_its_instances(
+    tmp_path: Path,
+) -> None:
+    items = [outbound(tmp_path), outbound(tmp_path, syntax=JPEGBaseline8Bit), outbound(tmp_path)]
+    with dcmqrscp(tmp_path) as peer:
+        attempt = send(destination(peer), CALLING, items, nobody, NEVER)
+    answers = [r.answer for r in attempt.results]
+    assert answers == [Answer.ACCEPTED, Answer.REFUSED, Answer.ACCEPTED]
+    assert attempt.results[1].comment == (
+        "the archive does not take CT Image Storage encoded as JPEG Baseline (Process 1)"
+    )
+
+
+def test_an_archive_that_takes_implicit_only_is_not_sent_what_would_need_recoding(
+    tmp_path: Path,
+) -> None:
+    items = [outbound(tmp_path), outbound(tmp_path, syntax=ImplicitVRLittleEndian)]
+    with storescp(tmp_path, "+xi") as peer:
+        attempt = send(destination(peer), CALLING, items, nobody, NEVER)
+        assert [r.answer for r in attempt.results] == [Answer.REFUSED, Answer.ACCEPTED]
+        assert peer.data_sets() == sent_data_sets(items[1:])
+
+
+def test_more_than_128_presentation_contexts_take_several_associations(tmp_path: Path) -> None:
+    syntaxes = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
+    classes = [f"1.2.840.10008.5.1.4.1.1.{number}" for number in range(1, 101)]
+    items = [outbound(tmp_path, sop_class=c, syntax=s) for c in classes for s in syntaxes]
+    with scripted() as peer:
+        attempt = send(destination(peer), CALLING, items, nobody, NEVER)
+        assert {r.answer for r in attempt.results} == {Answer.ACCEPTED}
+        assert peer.received == [item.sop_instance_uid for item in items]
+        assert peer.associations == 2
+
+
+@pytest.mark.parametrize("max_pdu", [200, 4096, 16_384, 131_072])
+def test_no_pdu_is_longer_than_the_peer_allows(tmp_path: Path, max_pdu: int) -> None:
+    items = [outbound(tmp_path, pixels=pixels) for pixels in (2, max_pdu, 300_000)]
+    with scripted(max_pdu=max_pdu) as peer:
+        attempt = send(destination(peer), CALLING, items, nobody, NEVER)
+        assert {r.answer for r in attempt.results} == {Answer.ACCEPTED}
+        assert max_pdu - 2 <= peer.longest_pdu <= max_pdu
+        assert peer.bytes == attempt.bytes
+
+
+def test_a_peer_without_a_limit_gets_pdus_no_longer_than_our_own_limit(tmp_path: Path) -> None:
+    with scripted(max_pdu=0) as peer:
+        send(destination(peer), CALLING, [outbound(tmp_path, pixels=3_000_000)], nobody, NEVER)
+        assert 1_000_000 < peer.longest_pdu <= 1_048_576
+
+
+def test_instances_are_coerced_one_at_a_time_when_their_turn_comes(tmp_path: Path) -> None:
+    events: list[str] = []
+    ready = [outbound(tmp_path) for _ in range(3)]
+
+    def late(item: Outbound) -> Outbound:
+        def coerce() -> Coerced:
+            events.append("coerced")
+            return item.coerce()
+
+        return Outbound(item.sop_instance_uid, item.sop_class_uid, item.transfer_syntax_uid, coerce)
+
+    with scripted() as peer:
+        report: Callable[[InstanceResult], None] = lambda r: events.append(r.answer)  # noqa: E731
+        send(destination(peer), CALLING, [late(item) for item in ready], report, NEVER)
+    assert events == ["coerced", "accepted"] * 3
+
+
+def test_an_instance_that_cannot_be_coerced_is_held_and_the_rest_goes_on(
+    peer: StoreScp, tmp_path: Path
+) -> None:
+    def refuse() -> Coerced:
+        raise CoercionRefused("its character set cannot be kept")
+
+    first, last = outbound(tmp_path), outbound(tmp_path)
+    bad = Outbound("1.2.3", first.sop_class_uid, first.transfer_syntax_uid, refuse)
+    attempt = send(destination(peer), CALLING, [first, bad, last], nobody, NEVER)
+    assert [r.answer for r in attempt.results] == [Answer.ACCEPTED, Answer.HELD, Answer.ACCEPTED]
+    assert attempt.results[1].comment == "its character set cannot be kept"
+    assert set(peer.data_sets()) == {first.sop_instance_uid, last.sop_instance_uid}
+
+
+@pytest.mark.parametrize("damage", ["gone", "short"])
+def test_a_staged_file_that_cannot_be_read_holds_its_instance_only(
+    peer: StoreScp, tmp_path: Path, damage: str
+) -> None:
+    items = [outbound(tmp_path) for _ in range(3)]
+    tail = items[1].coerce().tail
+    tail.unlink()
+    if damage == "short":
+        tail.write_bytes(b"what the disc said before ")
+    attempt = send(destination(peer), CALLING, items, nobody, NEVER)
+    assert [r.answer for r in attempt.results] == [Answer.ACCEPTED, Answer.HELD, Answer.ACCEPTED]
+    assert "staged file" in attempt.results[1].comment
+    assert attempt.problem == ""
+
+
+def test_an_instance_without_a_valid_uid_is_held(peer: StoreScp, tmp_path: Path) -> None:
+    good = outbound(tmp_path)
+    coerced = good.coerce()
+    bad = Coerced(
+        coerced.sop_class_uid, "not/a/uid", *[getattr(coerced, f) for f in FIELDS_AFTER_UID]
+    )
+    item = Outbound("not/a/uid", good.sop_class_uid, good.transfer_syntax_uid, lambda: bad)
+    attempt = send(destination(peer), CALLING, [item, good], nobody, NEVER)
+    assert [r.answer for r in attempt.results] == [Answer.HELD, Answer.ACCEPTED]
+
+
+FIELDS_AFTER_UID = ("transfer_syntax_uid", "meta", "header", "tail", "tail_offset", "tail_length")
+
+
+def test_the_changes_of_an_instance_come_back_with_its_answer(
+    peer: StoreScp, tmp_path: Path
+) -> None:
+    item = outbound(tmp_path)
+    coerced = item.coerce()
+    changes = (Change("(0010,0020)", "PatientID", "was", "now"),)
+    changed = Coerced(
+        coerced.sop_class_uid,
+        coerced.sop_instance_uid,
+        *[getattr(coerced, f) for f in FIELDS_AFTER_UID],
+        changes,
+    )
+    sent = Outbound(
+        item.sop_instance_uid, item.sop_class_uid, item.transfer_syntax_uid, lambda: changed
+    )
+    attempt = send(destination(peer), CALLING, [sent], nobody, NEVER)
+    assert attempt.results[0].changes == changes
+
+
+def test_stopping_releases_in_order_and_leaves_the_rest_pending(tmp_path: Path) -> None:
+    items = [outbound(tmp_path) for _ in range(5)]
+    told: list[InstanceResult] = []
+    with scripted() as peer:
+        attempt = send(destination(peer), CALLING, items, told.append, lambda: len(told) == 2)
+        answers = [r.answer for r in attempt.results]
+        assert answers == [Answer.ACCEPTED] * 2 + [Answer.PENDING] * 3
+        assert attempt.problem == ""
+        assert peer.said[-1] == RELEASE_RQ
+        rest = [i for i, r in zip(items, attempt.results, strict=True) if r.answer == "pending"]
+        again = send(destination(peer), CALLING, rest, told.append, NEVER)
+        assert {r.answer for r in again.results} == {Answer.ACCEPTED}
+        assert peer.received == [item.sop_instance_uid for item in items]
+
+
+RELEASE_RQ = 5
+
+
+def test_several_associations_share_the_work_and_report_one_at_a_time(
+    peer: StoreScp, tmp_path: Path
+) -> None:
+    originals = tmp_path / "originals"
+    originals.mkdir()
+    items = [outbound(originals) for _ in range(40)]
+    told: list[str] = []
+    to = destination(peer, associations=4)
+    attempt = send(to, CALLING, items, lambda r: told.append(r.sop_instance_uid), NEVER)
+    assert {r.answer for r in attempt.results} == {Answer.ACCEPTED}
+    assert sorted(told) == sorted(item.sop_instance_uid for item in items)
+    assert peer.data_sets() == sent_data_sets(items)
+
+
+def test_nothing_to_send_is_no_attempt_at_the_network(tmp_path: Path) -> None:
+    with scripted() as peer:
+        attempt = send(destination(peer), CALLING, [], nobody, NEVER)
+        assert attempt.results == ()
+        assert attempt.problem == ""
+        assert peer.associations == 0
+
+
+def test_echo_is_silent_for_every_archive_that_works(tmp_path: Path) -> None:
+    with storescp(tmp_path) as peer:
+        assert echo(destination(peer), CALLING) == ""
