@@ -52,7 +52,7 @@ class _Reading:
         self.source, self.staging, self.limits, self.report = source, staging, limits, report
         self.entries = dict(enumerate(source.listing.entries, 1))
         self.started = time.monotonic()
-        self.deadline = self.started + limits.read_seconds
+        self.deadline = self.started + 0.9 * limits.read_seconds  # time to end in good order
         self.reported = 0.0
         self.phase = "first look"
         self.total = sum(e.bytes for e in self.entries.values() if not e.refused)

@@ -9,7 +9,9 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +26,36 @@ _GROUP_FILES = 256
 _GROUP_LINES = 4096
 
 
+@dataclass(slots=True)
+class _Group:
+    """Files that become durable together."""
+
+    lines: list[StagedFile] = field(default_factory=list)
+    parts: list[int] = field(default_factory=list)
+    bytes: int = 0
+
+    @property
+    def full(self) -> bool:
+        return (
+            self.bytes >= _GROUP_BYTES
+            or len(self.parts) >= _GROUP_FILES
+            or len(self.lines) >= _GROUP_LINES
+        )
+
+
 class Staging:
     """One medium's folder, held by one reader at a time. `done` is the newest promised state of
     each file number. Raises MediaError when the folder holds another medium."""
 
     def __init__(self, folder: Path, medium: Medium) -> None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not folder.exists():
+            folder.mkdir(mode=0o700, parents=True)
+            _fsync(folder.parent)
         self.folder = folder
         self._fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        self._lines: list[StagedFile] = []
-        self._parts: list[int] = []
-        self._bytes = 0
+        self._group = _Group()
+        self._writer = ThreadPoolExecutor(1, "staging")  # the disk works while the medium is read
+        self._under_way: Future[_Group] | None = None
         try:
             self._hold()
             self._adopt(medium)
@@ -45,7 +66,9 @@ class Staging:
 
     def close(self) -> None:
         """Drops what was not committed and lets go of the folder."""
-        self._drop_parts()
+        self._writer.shutdown()
+        for part in self.folder.glob("*.part"):
+            part.unlink()
         os.close(self._fd)
 
     def stage(self, file: StagedFile, pieces: Iterator[Piece]) -> StagedFile:
@@ -56,34 +79,45 @@ class Staging:
         if staged.state is FileState.UNREADABLE:
             (self.folder / _part_name(file.number)).unlink()
         else:
-            self._parts.append(file.number)
+            self._group.parts.append(file.number)
         self.enter(staged)
         return staged
 
     def enter(self, file: StagedFile) -> None:
         """Adds a line to the manifest, with the others of its group."""
-        self._lines.append(file)
-        self._bytes += file.bytes
-        if (
-            self._bytes >= _GROUP_BYTES
-            or len(self._parts) >= _GROUP_FILES
-            or len(self._lines) >= _GROUP_LINES
-        ):
-            self.commit()
+        self._group.lines.append(file)
+        self._group.bytes += file.bytes
+        if self._group.full:
+            self._hand_over()
 
     def commit(self) -> None:
+        """When it returns, all that was staged and entered is promised. Raises OSError."""
+        self._hand_over()
+        self._settle()
+
+    def _hand_over(self) -> None:
+        self._settle()
+        self._under_way = self._writer.submit(self._commit, self._group)
+        self._group = _Group()
+
+    def _settle(self) -> None:
+        if self._under_way is not None:
+            group = self._under_way.result()
+            self.done |= {line.number: line for line in group.lines}
+            self._under_way = None
+
+    def _commit(self, group: _Group) -> _Group:
         """Bytes, names, then the promise: each is on the disk before the next is written."""
-        for number in self._parts:
+        for number in group.parts:
             _fsync(self.folder / _part_name(number))
-        for number in self._parts:
+        for number in group.parts:
             part = self.folder / _part_name(number)
             part.rename(self.folder / staged_name(number))
-        if self._parts:
+        if group.parts:
             os.fsync(self._fd)
-        if self._lines:
-            self._append("".join(json.dumps(to_plain(line)) + "\n" for line in self._lines))
-        self.done |= {line.number: line for line in self._lines}
-        self._lines, self._parts, self._bytes = [], [], 0
+        if group.lines:
+            self._append("".join(json.dumps(to_plain(line)) + "\n" for line in group.lines))
+        return group
 
     def write_findings(self, findings: list[Finding]) -> None:
         self._replace(FINDINGS, "".join(json.dumps(to_plain(f)) + "\n" for f in findings))
@@ -100,7 +134,6 @@ class Staging:
         path = self.folder / MEDIUM
         if not path.exists():
             self._replace(MEDIUM, json.dumps(to_plain(medium)))
-            _fsync(self.folder.parent)
         elif from_plain(Medium, json.loads(path.read_text())).fingerprint != medium.fingerprint:
             raise swapped()
 
@@ -133,6 +166,8 @@ class Staging:
         try:
             with open(fd, "wb", buffering=0) as out:
                 yield out
+                # Starts writing to the disk now, so that the group's fsync has little to wait for.
+                os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
         except BaseException:
             path.unlink(missing_ok=True)
             raise
@@ -142,7 +177,8 @@ class Staging:
             out.write(text)
             out.flush()
             os.fsync(out.fileno())
-        if not self.done:
+            first = out.tell() == len(text)
+        if first:
             os.fsync(self._fd)  # the manifest's own name
 
     def _replace(self, name: str, text: str) -> None:
@@ -153,10 +189,6 @@ class Staging:
             os.fsync(out.fileno())
         part.rename(self.folder / name)
         os.fsync(self._fd)
-
-    def _drop_parts(self) -> None:
-        for number in self._parts:
-            (self.folder / _part_name(number)).unlink(missing_ok=True)
 
 
 def staged_size(file: StagedFile) -> int:
