@@ -7,30 +7,31 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from kiosk.fileset.header.elements import UNDEFINED, Scan, items, scan
+from kiosk.fileset.header import tags
+from kiosk.fileset.header.elements import UNDEFINED, Scan, scan
 from kiosk.fileset.header.file import Header, uid_text
+from kiosk.fileset.header.items import items
 from kiosk.fileset.header.source import Source
 
-SEQUENCE = 0x00041220
-_ROOT_KEYS = frozenset({0x00041130, 0x00041200, SEQUENCE})
+_ROOT_KEYS = frozenset({tags.FILE_SET_ID, tags.FIRST_ROOT_RECORD, tags.DIRECTORY_RECORDS})
 _RECORD_KEYS = frozenset(
     (
-        0x00041400,
-        0x00041410,
-        0x00041420,
-        0x00041430,
-        0x00041500,
-        0x00041510,
-        0x00041511,
-        0x00041512,
-        0x00080005,
-        0x00080060,
-        0x00100010,
-        0x00100020,
-        0x00100030,
-        0x00100040,
-        0x0020000D,
-        0x0020000E,
+        tags.NEXT_RECORD,
+        tags.RECORD_IN_USE,
+        tags.LOWER_RECORD,
+        tags.RECORD_TYPE,
+        tags.REFERENCED_FILE_ID,
+        tags.REFERENCED_SOP_CLASS_UID,
+        tags.REFERENCED_SOP_INSTANCE_UID,
+        tags.REFERENCED_TRANSFER_SYNTAX_UID,
+        tags.SPECIFIC_CHARACTER_SET,
+        tags.MODALITY,
+        tags.PATIENT_NAME,
+        tags.PATIENT_ID,
+        tags.PATIENT_BIRTH_DATE,
+        tags.PATIENT_SEX,
+        tags.STUDY_INSTANCE_UID,
+        tags.SERIES_INSTANCE_UID,
     )
 )
 # Records that may lead to a file which is no DICOM object.
@@ -50,7 +51,7 @@ class Record:
     @property
     def in_use(self) -> bool:
         """Only 0000 is unused, and a missing flag is none (PS3.3 F.3.2.2)."""
-        return self.values.get(0x00041410, b"\xff\xff")[:2] != b"\0\0"
+        return self.values.get(tags.RECORD_IN_USE, b"\xff\xff")[:2] != b"\0\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +112,17 @@ def walk(source: Source, header: Header, path: str, most_records: int) -> Direct
     if source.size > MOST_BYTES:
         directory.problem("The directory is larger than a directory may be.")
         return directory
-    found = scan(source, header.dataset_offset, header.encoding, _ROOT_KEYS, until=SEQUENCE)
-    directory.fileset_id = uid_text(found.values.get(0x00041130, b""))
+    found = scan(
+        source, header.dataset_offset, header.encoding, _ROOT_KEYS, until=tags.DIRECTORY_RECORDS
+    )
+    directory.fileset_id = uid_text(found.values.get(tags.FILE_SET_ID, b""))
     if found.until < 0:
-        if SEQUENCE not in found.values:  # it may be empty (type 2), not absent
+        if tags.DIRECTORY_RECORDS not in found.values:  # it may be empty (type 2), not absent
             directory.problem("The directory's list of records is missing.")
         return directory
     records = _records(source, header, found, directory, most_records)
     directory.records = len(records)
-    first = _number(found.values, 0x00041200, header)
+    first = _number(found.values, tags.FIRST_ROOT_RECORD, header)
     reached = _follow(records, first, directory)
     _claims(records, reached, directory)
     return directory
@@ -141,12 +144,12 @@ def _records(
             break
         if piece.problem:
             directory.problem("Records of the directory are damaged.")
-        kind = uid_text(piece.values.get(0x00041430, b"")).upper()
+        kind = uid_text(piece.values.get(tags.RECORD_TYPE, b"")).upper()
         if piece.values:
             records[offset] = Record(
                 piece.values,
-                _number(piece.values, 0x00041400, header),
-                _number(piece.values, 0x00041420, header),
+                _number(piece.values, tags.NEXT_RECORD, header),
+                _number(piece.values, tags.LOWER_RECORD, header),
                 kind,
             )
     return records
@@ -195,7 +198,7 @@ def _below(record: Record, above: _Above) -> _Above:
 
 def _claims(records: dict[int, Record], reached: dict[int, _Above], directory: Directory) -> None:
     for offset, record in records.items():
-        file_id = record.values.get(0x00041500, b"")
+        file_id = record.values.get(tags.REFERENCED_FILE_ID, b"")
         if offset not in reached or not record.in_use or not file_id.strip(b" \0\\"):
             continue
         patient, study, series = reached[offset]
@@ -203,13 +206,13 @@ def _claims(records: dict[int, Record], reached: dict[int, _Above], directory: D
             Claim(
                 _components(file_id),
                 record.kind,
-                uid_text(record.values.get(0x00041510, b"")),
-                uid_text(record.values.get(0x00041511, b"")),
-                uid_text(record.values.get(0x00041512, b"")),
+                uid_text(record.values.get(tags.REFERENCED_SOP_CLASS_UID, b"")),
+                uid_text(record.values.get(tags.REFERENCED_SOP_INSTANCE_UID, b"")),
+                uid_text(record.values.get(tags.REFERENCED_TRANSFER_SYNTAX_UID, b"")),
                 tuple(patient.values.items()) if patient else (),
-                uid_text(study.values.get(0x0020000D, b"")) if study else "",
-                uid_text(series.values.get(0x0020000E, b"")) if series else "",
-                uid_text(series.values.get(0x00080060, b"")) if series else "",
+                uid_text(study.values.get(tags.STUDY_INSTANCE_UID, b"")) if study else "",
+                uid_text(series.values.get(tags.SERIES_INSTANCE_UID, b"")) if series else "",
+                uid_text(series.values.get(tags.MODALITY, b"")) if series else "",
             )
         )
 

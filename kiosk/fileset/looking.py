@@ -9,6 +9,7 @@ from pathlib import Path
 from kiosk.fileset import kinds
 from kiosk.fileset.directory import Directory, walk
 from kiosk.fileset.findings import Findings
+from kiosk.fileset.header import tags
 from kiosk.fileset.header.file import (
     MEDIA_STORAGE_DIRECTORY,
     Budget,
@@ -35,6 +36,12 @@ PATIENTLESS = {
     "1.2.840.10008.5.1.4.1.1.200.3": "A protocol approval",
     "1.2.840.10008.5.1.4.1.1.200.7": "An XA protocol",
 }
+_NEEDED = (
+    tags.SOP_CLASS_UID,
+    tags.SOP_INSTANCE_UID,
+    tags.STUDY_INSTANCE_UID,
+    tags.SERIES_INSTANCE_UID,
+)
 _UNREAD = {
     FileState.LISTED: kinds.VIEWER,
     FileState.REFUSED: "refused",
@@ -129,11 +136,11 @@ class Look:
             )
         for code, severity, detail in header.flaws:
             self._say(file, code, severity, detail)
-        identity, study, series, charset = self._statements.of(header)
-        if charset.guess:
-            said = f"{_GUESSES[charset.guess]}; they are read as {charset.codecs[0]}."
+        stated = self._statements.of(header)
+        if guess := stated.charset.guess:
+            said = f"{_GUESSES[guess]}; its texts are read as {stated.charset.codecs[0]}."
             self._say(file, "charset-guessed", Severity.WARNING, said)
-        placed = Placed(_to_instance(file, header), identity, study, series)
+        placed = Placed(_to_instance(file, header), stated.identity, stated.study, stated.series)
         return Seen(file, header.status.value, is_dicom=True, placed=placed)
 
     def _no_instance(self, file: StagedFile, header: Header) -> Seen:
@@ -142,7 +149,7 @@ class Look:
             for code, severity, detail in header.flaws:
                 self._say(file, code, severity, detail)
             return Seen(file, "damaged", is_dicom=True)
-        old = header.values.get(0x00080010, b"").upper().startswith(b"ACR-NEMA")
+        old = header.values.get(tags.RECOGNITION_CODE, b"").upper().startswith(b"ACR-NEMA")
         code = "acr-nema" if old else "no-sop-instance"
         what = "An ACR-NEMA file, older than DICOM." if old else "The file names no SOP instance."
         self._say(file, code, Severity.WARNING, f"{what} It cannot be imported.")
@@ -150,14 +157,26 @@ class Look:
 
     def _judge_uids(self, file: StagedFile, header: Header) -> None:
         """An instance without its UIDs cannot be sent (PS3.7 9.1.1), nor filed."""
-        in_meta = uid_text(header.meta.get(0x00020003, b""))
+        in_meta = uid_text(header.meta.get(tags.MEDIA_STORAGE_SOP_INSTANCE_UID, b""))
         if header.sop_class_uid in PATIENTLESS:
             what = PATIENTLESS[header.sop_class_uid]
             self._hold(header, "no-patient-object", f"{what}, which belongs to no patient.")
             return
-        if in_meta and header.uid(0x00080018) and in_meta != header.uid(0x00080018):
+        if (
+            in_meta
+            and header.uid(tags.SOP_INSTANCE_UID)
+            and in_meta != header.uid(tags.SOP_INSTANCE_UID)
+        ):
             header.flaw("uid-disagrees", Severity.WARNING, "The file states two SOP Instance UIDs.")
-        uids = [header.uid(t) for t in (0x00080016, 0x00080018, 0x0020000D, 0x0020000E)]
+        uids = [
+            header.uid(t)
+            for t in (
+                tags.SOP_CLASS_UID,
+                tags.SOP_INSTANCE_UID,
+                tags.STUDY_INSTANCE_UID,
+                tags.SERIES_INSTANCE_UID,
+            )
+        ]
         if not all(uids):
             self._hold(header, "uid-missing", "The study, series or instance has no UID.")
         elif not all(map(valid_uid, uids)):
@@ -184,8 +203,8 @@ def _to_instance(file: StagedFile, header: Header) -> Instance:
         status=header.status,
         dataset_offset=header.dataset_offset,
         pixel_offset=header.pixel_offset,
-        number=uid_text(header.values.get(0x00200013, b"")),
-        rows=header.number(0x00280010),
-        columns=header.number(0x00280011),
+        number=uid_text(header.values.get(tags.INSTANCE_NUMBER, b"")),
+        rows=header.number(tags.ROWS),
+        columns=header.number(tags.COLUMNS),
         frames=header.frames,
     )

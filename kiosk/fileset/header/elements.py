@@ -6,27 +6,26 @@ bounds, never the interpreter's stack, and every element is paid for from a budg
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from struct import Struct
-from typing import Literal
 
 from pydicom.datadict import dictionary_VR, keyword_dict
 
 from kiosk.fileset.header.source import Source
+from kiosk.fileset.header.tags import PIXEL_DATA
 
 UNDEFINED = 0xFFFFFFFF
-ITEM, ITEM_END, SEQUENCE_END = 0xE000, 0xE00D, 0xE0DD  # elements of group FFFE
-# Float, Double Float and (integer) Pixel Data: one of them at most is there (PS3.3 C.7.6.24).
-PIXEL_DATA = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
-
+ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 LONG_VRS = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
 # Implicit VR does not say what is a sequence, only the dictionary does.
 SEQUENCE_TAGS = frozenset(tag for tag in keyword_dict.values() if dictionary_VR(tag) == "SQ")
+# What is no element: delimiters, and the zeros that fill a file up.
+_NO_ELEMENTS = frozenset({ITEM, ITEM_END, SEQUENCE_END, 0})
+_RARE_TAGS = SEQUENCE_TAGS | _NO_ELEMENTS
 
-_NOTHING: frozenset[int] = frozenset()
-WINDOW = 16_384
+_NOTHING: dict[int, int] = {}
 MAX_VALUE = 65_536  # nothing that cataloging needs is longer
 
 
@@ -41,9 +40,19 @@ class Encoding:
 IMPLICIT_LITTLE, EXPLICIT_LITTLE = Encoding(implicit=True), Encoding()
 EXPLICIT_BIG = Encoding(big=True)
 
-_EXPLICIT = {False: Struct("<HH2sH").unpack_from, True: Struct(">HH2sH").unpack_from}
-_IMPLICIT = {False: Struct("<HHI").unpack_from, True: Struct(">HHI").unpack_from}
+_EXPLICIT = {False: Struct("<I2sH").unpack_from, True: Struct(">I2sH").unpack_from}
+_IMPLICIT = {False: Struct("<II").unpack_from, True: Struct(">II").unpack_from}
 _LONG = {False: Struct("<I").unpack_from, True: Struct(">I").unpack_from}
+
+
+def _halves_swapped(tag: int) -> int:
+    return tag >> 16 | (tag & 0xFFFF) << 16
+
+
+@lru_cache(64)
+def _as_read(tags: frozenset[int], big: bool) -> dict[int, int]:
+    """The tags by what they look like when their four bytes are read as one number."""
+    return {tag if big else _halves_swapped(tag): tag for tag in tags}
 
 
 @dataclass(slots=True)
@@ -91,7 +100,7 @@ def scan(
     source: Source,
     start: int,
     encoding: Encoding,
-    wanted: Collection[int],
+    wanted: frozenset[int],
     *,
     depth: int = 32,
     elements: int = 5_000_000,
@@ -101,8 +110,9 @@ def scan(
 ) -> Scan:
     """One pass over the data set from `start` to `stop` (None: the end of the source).
 
-    `until` is the tag of a sequence at which the pass ends, before its first item. With `item`
-    the data set is an item of undefined length: the pass ends behind its delimiter.
+    Pixel data are found when their tags are wanted. `until` is the tag of a sequence at which the
+    pass ends, before its first item. With `item` the data set is an item of undefined length: the
+    pass ends behind its delimiter.
     """
     walk = _Walk(source, start, wanted, depth, elements, until)
     walk.stack.append(_Frame(False, source.size if stop is None else stop, item, encoding))
@@ -110,6 +120,8 @@ def scan(
         walk.run()
     except _Stop as stopped:
         walk.found.problem = str(stopped)
+    if walk.found.problem == "broken" and _only_padding(source, walk.position, stop):
+        walk.found.problem = ""
     walk.found.end = walk.position
     walk.found.elements = elements - walk.left
     return walk.found
@@ -120,13 +132,13 @@ class _Walk:
         self,
         source: Source,
         start: int,
-        wanted: Collection[int],
+        wanted: frozenset[int],
         depth: int,
         elements: int,
         until: int,
     ) -> None:
         self.source, self.position = source, start
-        self.wanted = frozenset(wanted) | PIXEL_DATA
+        self.wanted = wanted
         self.depth, self.left, self.until = depth, elements, until
         self.stack: list[_Frame] = []
         self.found = Scan()
@@ -144,84 +156,83 @@ class _Walk:
             else:
                 self._explicit(frame)
 
-    # The two loops below run once for every element of every header: they keep their state in
-    # locals, and put it back before they leave for what is rare.
+    # The two loops below run once for every element of every header. They count from the window's
+    # beginning, keep their state in locals, and put it back before they leave for what is rare.
 
     def _explicit(self, frame: _Frame) -> None:
-        unpack, unpack_long = _EXPLICIT[frame.encoding.big], _LONG[frame.encoding.big]
-        wanted = self.wanted if len(self.stack) == 1 else _NOTHING
-        data, base, position, end = self.data, self.base, self.position, frame.end
+        big = frame.encoding.big
+        unpack, unpack_long = _EXPLICIT[big], _LONG[big]
+        wanted = _as_read(self.wanted, big) if len(self.stack) == 1 else _NOTHING
+        data, at, stop = self.data, self.position - self.base, frame.end - self.base
         last = len(data) - 12
         for left in range(self.left - 1, -1, -1):
-            at = position - base
             if at > last:
-                self.left = left
-                data, base = self._load(position)
-                at, last = 0, len(data) - 12
-            group, element, vr, length = unpack(data, at)
-            value = position + 8
+                data = self._load(self.base + at, left)
+                at, stop, last = 0, frame.end - self.base, len(data) - 12
+            tag, vr, length = unpack(data, at)
+            value = at + 8
             if vr not in SHORT_VRS:
-                self.position, self.left = position, left
-                if vr not in LONG_VRS and (group == 0xFFFE or not _looks_like_vr(vr)):
-                    return self._no_element(frame, group, element)
+                self.position, self.left = self.base + at, left
+                if vr not in LONG_VRS and not _looks_like_vr(vr):
+                    return self._no_element(frame, tag if big else _halves_swapped(tag))
                 if len(data) < at + 12:
-                    raise _Stop("truncated")
+                    raise _Stop("broken")
                 (length,) = unpack_long(data, at + 8)
-                value = position + 12
+                value = at + 12
                 if length == UNDEFINED or (vr == b"SQ" and length):
-                    return self._enter(frame, group << 16 | element, vr, value, length)
-            if (tag := group << 16 | element) in wanted:
-                self._keep(tag, position, value, length)
-            position = value + length
-            if position >= end:
-                self.position, self.left = position, left
+                    tag = tag if big else _halves_swapped(tag)
+                    return self._enter(frame, tag, vr, self.base + value, length)
+            if tag in wanted:
+                self._keep(wanted[tag], at, value, length)
+            at = value + length
+            if at >= stop:
+                self.position, self.left = self.base + at, left
                 return None
         raise _Stop("too-complex")
 
     def _implicit(self, frame: _Frame) -> None:
-        unpack = _IMPLICIT[frame.encoding.big]
-        wanted = self.wanted if len(self.stack) == 1 else _NOTHING
-        data, base, position, end = self.data, self.base, self.position, frame.end
+        big = frame.encoding.big
+        unpack, rare = _IMPLICIT[big], _as_read(_RARE_TAGS, big)
+        wanted = _as_read(self.wanted, big) if len(self.stack) == 1 else _NOTHING
+        data, at, stop = self.data, self.position - self.base, frame.end - self.base
         last = len(data) - 8
         for left in range(self.left - 1, -1, -1):
-            at = position - base
             if at > last:
-                self.left = left
-                data, base = self._load(position)
-                at, last = 0, len(data) - 8
-            group, element, length = unpack(data, at)
-            tag, value = group << 16 | element, position + 8
-            if group == 0xFFFE or length == UNDEFINED or (length and tag in SEQUENCE_TAGS):
-                self.position, self.left = position, left
-                if group == 0xFFFE:
-                    return self._no_element(frame, group, element)
-                return self._enter(frame, tag, b"", value, length)
+                data = self._load(self.base + at, left)
+                at, stop, last = 0, frame.end - self.base, len(data) - 8
+            tag, length = unpack(data, at)
+            value = at + 8
+            if length == UNDEFINED or (tag in rare and (length or rare[tag] not in SEQUENCE_TAGS)):
+                self.position, self.left = self.base + at, left
+                tag = tag if big else _halves_swapped(tag)
+                if tag in _NO_ELEMENTS:
+                    return self._no_element(frame, tag)
+                return self._enter(frame, tag, b"", self.base + value, length)
             if tag in wanted:
-                self._keep(tag, position, value, length)
-            position = value + length
-            if position >= end:
-                self.position, self.left = position, left
+                self._keep(wanted[tag], at, value, length)
+            at = value + length
+            if at >= stop:
+                self.position, self.left = self.base + at, left
                 return None
         raise _Stop("too-complex")
 
-    def _load(self, position: int) -> tuple[bytes, int]:
-        """A new window. Fewer than eight bytes are no element."""
-        self.data, self.base = self.source.read(position, WINDOW), position
+    def _load(self, position: int, left: int) -> bytes:
+        """The window at `position`. Fewer than eight bytes are no element."""
+        self.position, self.left = position, left
+        self.data, self.base = self.source.window(position), position
         if len(self.data) < 8:
-            self.position = position
-            raise _Stop("truncated" if position + 8 > self.source.size else "too-complex")
-        return self.data, position
+            raise _Stop("broken" if position + 8 > self.source.size else "too-complex")
+        return self.data
 
-    def _keep(self, tag: int, position: int, value: int, length: int) -> None:
+    def _keep(self, tag: int, at: int, value: int, length: int) -> None:
         if tag in PIXEL_DATA:
             if self.found.pixel_start < 0:
-                self.found.pixel_start, self.found.pixel_length = position, length
+                self.found.pixel_start, self.found.pixel_length = self.base + at, length
         elif length <= MAX_VALUE:
-            at = value - self.base
-            kept = self.data[at : at + length]
-            self.found.values[tag] = (
-                kept if len(kept) == length else self.source.read(value, length)
-            )
+            kept = self.data[value : value + length]
+            if len(kept) < length:
+                kept = self.source.read(self.base + value, length)
+            self.found.values[tag] = kept
 
     def _enter(self, frame: _Frame, tag: int, vr: bytes, value: int, length: int) -> None:
         """Go into a sequence, or over the fragments of encapsulated data."""
@@ -256,11 +267,12 @@ class _Walk:
             head = self.source.read(self.position, 8)
             if len(head) < 8 or self.position + 8 > end:
                 raise _Stop("truncated")
-            group, element, length = _IMPLICIT[big](head, 0)
+            tag, length = _IMPLICIT[big](head, 0)
+            tag = tag if big else _halves_swapped(tag)
             self.position += 8
-            if group == 0xFFFE and element == SEQUENCE_END:
+            if tag == SEQUENCE_END:
                 break
-            if group != 0xFFFE or element != ITEM or length == UNDEFINED:
+            if tag != ITEM or length == UNDEFINED:
                 raise _Stop("broken")
             self.position += length
             count += 1
@@ -276,23 +288,24 @@ class _Walk:
             raise _Stop("too-complex")
         at = self.position - self.base
         if at + 8 > len(self.data):
-            self._load(self.position)
+            self._load(self.position, self.left)
             at = 0
-        group, element, length = _IMPLICIT[frame.encoding.big](self.data, at)
-        if group != 0xFFFE or element not in (ITEM, SEQUENCE_END, ITEM_END):
+        tag, length = _IMPLICIT[frame.encoding.big](self.data, at)
+        tag = tag if frame.encoding.big else _halves_swapped(tag)
+        if tag not in _NO_ELEMENTS or tag == 0:
             return self._unfollowable("broken")
         self.position += 8
-        if element == SEQUENCE_END:
+        if tag == SEQUENCE_END:
             self._leave()
-        elif element == ITEM:
+        elif tag == ITEM:
             end = frame.end if length == UNDEFINED else self.position + length
             if end > frame.end:
                 return self._unfollowable("truncated")
             self.stack.append(_Frame(False, end, length == UNDEFINED, frame.encoding))
 
-    def _no_element(self, frame: _Frame, group: int, element: int) -> None:
+    def _no_element(self, frame: _Frame, tag: int) -> None:
         """What stands where an element should: the delimiter of an open item, or nonsense."""
-        if group == 0xFFFE and element == ITEM_END and frame.open:
+        if tag == ITEM_END and frame.open:
             self.position += 8
             self._leave()
         else:
@@ -325,59 +338,17 @@ class _Walk:
         raise _Stop(problem)
 
 
+def _only_padding(source: Source, position: int, stop: int | None) -> bool:
+    """Whether only zeros are left: writers fill up the last sector."""
+    stop = source.size if stop is None else stop
+    while position < stop:
+        data = source.read(position, min(1_000_000, stop - position))
+        if not data or data.strip(b"\0"):
+            return False
+        position += len(data)
+    return True
+
+
 def _looks_like_vr(vr: bytes) -> bool:
     """Two capital letters: a VR of a later edition, with a 32-bit length (PS3.5 6.2.2, note)."""
     return vr.isalpha() and vr.isupper()
-
-
-def items(
-    source: Source, start: int, stop: int, encoding: Encoding, wanted: Collection[int], most: int
-) -> Iterator[tuple[int, Scan]]:
-    """The items of the sequence whose first item is at `start`, each with its own offset; at most
-    `most`. Where no item stands, a Scan with the problem `broken` is given and the search goes on
-    at the next item tag."""
-    order: Literal["big", "little"] = "big" if encoding.big else "little"
-    position = start
-    tag = (0xFFFE).to_bytes(2, order) + ITEM.to_bytes(2, order)
-    closing = tag[:2] + SEQUENCE_END.to_bytes(2, order)
-    for _ in range(most):
-        head = source.read(position, 8) if position + 8 <= stop else b""
-        if not head or head[:4] == closing:
-            return
-        if head[:4] != tag:
-            yield position, Scan(problem="broken")
-            position = _next_item(source, position + 1, stop, tag)
-            continue
-        length = int.from_bytes(head[4:], order)
-        end = stop if length == UNDEFINED else position + 8 + length
-        found = scan(
-            source,
-            position + 8,
-            encoding,
-            wanted,
-            stop=min(end, stop),
-            item=length == UNDEFINED,
-            elements=10_000,
-        )
-        if end > stop:
-            found.problem = "truncated"
-        yield position, found
-        if length != UNDEFINED:
-            position = end
-        elif found.problem:
-            position = _next_item(source, position + 8, stop, tag)
-        else:
-            position = found.end
-
-
-def _next_item(source: Source, position: int, stop: int, tag: bytes) -> int:
-    """Where the bytes of an item tag stand next, `stop` when nowhere."""
-    while position < stop:
-        data = source.read(position, 1_000_000)
-        at = data.find(tag)
-        if at >= 0:
-            return min(position + at, stop)
-        if len(data) < 1_000_000:
-            break
-        position += len(data) - 3
-    return stop

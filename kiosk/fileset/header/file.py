@@ -12,6 +12,7 @@ from typing import Literal
 from pydicom.config import IGNORE
 from pydicom.uid import UID
 
+from kiosk.fileset.header import tags
 from kiosk.fileset.header.elements import (
     EXPLICIT_BIG,
     EXPLICIT_LITTLE,
@@ -42,47 +43,6 @@ _PLAIN = {
 }
 _BY_REFERENCE = ("1.2.840.10008.1.2.4.94", "1.2.840.10008.1.2.4.95")  # JPIP: pixels elsewhere
 
-WANTED = frozenset(
-    (
-        0x00080005,
-        0x00080010,
-        0x00080016,
-        0x00080018,
-        0x00080020,
-        0x00080030,
-        0x00080050,
-        0x00080060,
-        0x00080080,
-        0x00080090,
-        0x00081030,
-        0x0008103E,
-        0x00100010,
-        0x00100020,
-        0x00100021,
-        0x00100024,
-        0x00100030,
-        0x00100040,
-        0x00101000,
-        0x00101001,
-        0x00101002,
-        0x00101005,
-        0x00101040,
-        0x00101060,
-        0x00102154,
-        0x00180015,
-        0x0020000D,
-        0x0020000E,
-        0x00200010,
-        0x00200011,
-        0x00200013,
-        0x00280002,
-        0x00280004,
-        0x00280008,
-        0x00280010,
-        0x00280011,
-        0x00280100,
-    )
-)
 _UID = re.compile(r"[0-9.]{1,64}")
 
 INFLATE_KEEP = 16_000_000  # a header is never longer
@@ -128,15 +88,19 @@ class Header:
 
     @property
     def sop_instance_uid(self) -> str:
-        return self.uid(0x00080018) or uid_text(self.meta.get(0x00020003, b""))
+        return self.uid(tags.SOP_INSTANCE_UID) or uid_text(
+            self.meta.get(tags.MEDIA_STORAGE_SOP_INSTANCE_UID, b"")
+        )
 
     @property
     def sop_class_uid(self) -> str:
-        return self.uid(0x00080016) or uid_text(self.meta.get(0x00020002, b""))
+        return self.uid(tags.SOP_CLASS_UID) or uid_text(
+            self.meta.get(tags.MEDIA_STORAGE_SOP_CLASS_UID, b"")
+        )
 
     @property
     def frames(self) -> int:
-        text = self.values.get(0x00280008, b"").strip(b" \0")
+        text = self.values.get(tags.NUMBER_OF_FRAMES, b"").strip(b" \0")
         return int(text) if text.isdigit() and len(text) < 9 else 1
 
 
@@ -165,14 +129,19 @@ def read_header(source: Source, budget: Budget, depth: int = 32) -> Header | Non
     if not claims and not meta and not _plausible(head):
         return None
     header = Header(
-        uid_text(meta.get(0x00020010, b"")), EXPLICIT_LITTLE, offset, source.size, {}, meta
+        uid_text(meta.get(tags.TRANSFER_SYNTAX_UID, b"")),
+        EXPLICIT_LITTLE,
+        offset,
+        source.size,
+        {},
+        meta,
     )
     header.has_preamble = start == 132
     if header.transfer_syntax_uid == DEFLATED_UID:
         _read_deflated(source, header, budget, depth)
     else:
         _read_dataset(source, offset, header, budget, depth)
-    if not claims and not header.sop_class_uid and 0x00080010 not in header.values:
+    if not claims and not header.sop_class_uid and tags.RECOGNITION_CODE not in header.values:
         return None
     return header
 
@@ -210,21 +179,23 @@ def _meta(source: Source, start: int) -> tuple[dict[int, bytes], int]:
     """Group 0002 (always Explicit VR Little Endian; tolerated without VRs) and where it ends. Its
     stated length is not believed: it is wrong in too many files."""
     values: dict[int, bytes] = {}
-    position = start
+    data, at, base = source.window(start), 0, start
     for _ in range(100):
-        head = source.read(position, 12)
-        if len(head) < 8 or head[:2] != b"\x02\0":
+        if at + 256 > len(data):
+            base, at = base + at, 0
+            data = source.window(base)
+        if data[at : at + 2] != b"\x02\0":
             break
-        vr, element = head[4:6], int.from_bytes(head[2:4], "little")
+        vr, element = data[at + 4 : at + 6], int.from_bytes(data[at + 2 : at + 4], "little")
         if vr in SHORT_VRS:
-            value, length = position + 8, int.from_bytes(head[6:8], "little")
+            value, length = at + 8, int.from_bytes(data[at + 6 : at + 8], "little")
         elif vr in LONG_VRS:
-            value, length = position + 12, int.from_bytes(head[8:12], "little")
+            value, length = at + 12, int.from_bytes(data[at + 8 : at + 12], "little")
         else:
-            value, length = position + 8, int.from_bytes(head[4:8], "little")
-        values[0x00020000 | element] = source.read(value, min(length, 128))
-        position = value + length
-    return values, min(position, source.size)
+            value, length = at + 8, int.from_bytes(data[at + 4 : at + 8], "little")
+        values[0x00020000 | element] = data[value : value + min(length, 128)]
+        at = value + length
+    return values, min(base + at, source.size)
 
 
 def _read_dataset(source: Source, start: int, header: Header, budget: Budget, depth: int) -> None:
@@ -239,7 +210,7 @@ def _read_dataset(source: Source, start: int, header: Header, budget: Budget, de
         )
     if not declared or (declared in _PLAIN.values() and declared != _PLAIN[shown]):
         header.transfer_syntax_uid = _PLAIN[shown]
-    found = scan(source, start, shown, WANTED, depth=depth, elements=budget.for_file())
+    found = scan(source, start, shown, tags.OF_INSTANCE, depth=depth, elements=budget.for_file())
     budget.elements -= found.elements
     header.values = found.values
     if found.pixel_start >= 0:
@@ -340,10 +311,10 @@ _VIDEO = frozenset(
 
 def _native_bits(header: Header) -> int:
     """Bits that uncompressed pixel data need; chroma may be stored for every second pixel only."""
-    samples = max(header.number(0x00280002), 1)
-    pixels = header.number(0x00280010) * header.number(0x00280011) * header.frames
-    bits = pixels * samples * header.number(0x00280100)
-    photometric = header.values.get(0x00280004, b"")
+    samples = max(header.number(tags.SAMPLES_PER_PIXEL), 1)
+    pixels = header.number(tags.ROWS) * header.number(tags.COLUMNS) * header.frames
+    bits = pixels * samples * header.number(tags.BITS_ALLOCATED)
+    photometric = header.values.get(tags.PHOTOMETRIC_INTERPRETATION, b"")
     if b"422" in photometric:
         return bits * 2 // 3
     return bits // 2 if b"420" in photometric else bits

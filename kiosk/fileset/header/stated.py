@@ -3,124 +3,162 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 
-from kiosk.fileset.header.elements import EXPLICIT_LITTLE, items
+from kiosk.fileset.header import tags
+from kiosk.fileset.header.elements import EXPLICIT_LITTLE, Encoding
 from kiosk.fileset.header.file import Header, uid_text
+from kiosk.fileset.header.items import items
 from kiosk.fileset.header.source import MemorySource
 from kiosk.fileset.header.text import Charset, charset, decode
 from kiosk.model.content import Series, Study
 from kiosk.model.patient import Identifier, PatientIdentity, PersonName
 
+# Texts that Specific Character Set is about, then the rest of what is stated.
 _TEXTS = (
-    *(0x00100010, 0x00100020, 0x00100021, 0x00101000, 0x00101001, 0x00101005, 0x00101040),
-    *(0x00101060, 0x00102154, 0x00080050, 0x00080080, 0x00080090, 0x00081030, 0x0008103E),
-    0x00200010,
+    tags.PATIENT_NAME,
+    tags.PATIENT_ID,
+    tags.ISSUER_OF_PATIENT_ID,
+    tags.OTHER_PATIENT_IDS,
+    tags.OTHER_PATIENT_NAMES,
+    tags.PATIENT_BIRTH_NAME,
+    tags.PATIENT_ADDRESS,
+    tags.PATIENT_MOTHER_BIRTH_NAME,
+    tags.PATIENT_TELEPHONE_NUMBERS,
+    tags.ACCESSION_NUMBER,
+    tags.INSTITUTION_NAME,
+    tags.REFERRING_PHYSICIAN,
+    tags.STUDY_DESCRIPTION,
+    tags.SERIES_DESCRIPTION,
+    tags.STUDY_ID,
 )
-_OTHERS = (
-    *(0x00080005, 0x00080020, 0x00080030, 0x00080060, 0x00100024, 0x00100030, 0x00100040),
-    *(0x00101002, 0x00180015, 0x0020000D, 0x0020000E, 0x00200011),
+_STATED = (
+    *_TEXTS,
+    tags.SPECIFIC_CHARACTER_SET,
+    tags.STUDY_DATE,
+    tags.STUDY_TIME,
+    tags.MODALITY,
+    tags.ISSUER_QUALIFIERS,
+    tags.PATIENT_BIRTH_DATE,
+    tags.PATIENT_SEX,
+    tags.OTHER_PATIENT_IDS_SEQUENCE,
+    tags.BODY_PART_EXAMINED,
+    tags.STUDY_INSTANCE_UID,
+    tags.SERIES_INSTANCE_UID,
+    tags.SERIES_NUMBER,
 )
-MOST_OTHER_NUMBERS = 20
+_OTHER_ID = frozenset({tags.PATIENT_ID, tags.ISSUER_OF_PATIENT_ID})
+_QUALIFIERS = frozenset({tags.UNIVERSAL_ENTITY_ID, tags.UNIVERSAL_ENTITY_ID_TYPE})
+MOST_OTHERS = 20  # other names and other numbers of one patient
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    identity: PatientIdentity
+    study: Study
+    series: Series
+    charset: Charset
 
 
 class Statements:
-    """Decodes headers. Images of one series state the same bytes again and again: each distinct
+    """Decodes headers. The images of a series state the same bytes again and again: each distinct
     statement is decoded once."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[object, ...], tuple[PatientIdentity, Study, Series, Charset]] = {}
+        self._known: dict[tuple[object, ...], Statement] = {}
 
-    def of(self, header: Header) -> tuple[PatientIdentity, Study, Series, Charset]:
-        get = header.values.get
-        key = (header.encoding, *(get(tag) for tag in _TEXTS), *(get(tag) for tag in _OTHERS))
+    def of(self, header: Header) -> Statement:
+        key = (header.encoding, *map(header.values.get, _STATED))
         known = self._known.get(key)
         if known is None:
-            known = self._known[key] = _decode(header)
+            known = self._known[key] = _Stated(header.values, header.encoding).statement()
         return known
 
 
-def _decode(header: Header) -> tuple[PatientIdentity, Study, Series, Charset]:
-    values = header.values
-    sample = b"\\".join(values.get(tag, b"") for tag in _TEXTS)
-    chosen = charset(values.get(0x00080005, b""), sample)
-
-    def text(tag: int) -> str:
-        return decode(values.get(tag, b""), chosen)
-
-    study = Study(
-        header.uid(0x0020000D),
-        text(0x00080020),
-        text(0x00080030),
-        text(0x00081030),
-        text(0x00080050),
-        text(0x00080080),
-        text(0x00080090),
-        text(0x00200010),
-    )
-    series = Series(
-        header.uid(0x0020000E),
-        text(0x00080060),
-        text(0x0008103E),
-        text(0x00180015),
-        text(0x00200011),
-    )
-    return identity(header, chosen), study, series, chosen
+@lru_cache(1024)
+def stated_by_record(values: tuple[tuple[int, bytes], ...]) -> PatientIdentity:
+    """The patient that a directory's PATIENT record states, of its raw elements."""
+    return _Stated(dict(values), EXPLICIT_LITTLE).identity()
 
 
-def identity(header: Header, chosen: Charset) -> PatientIdentity:
-    """The Patient module (PS3.3 C.7.1.1), with other numbers and names it gives."""
-    values = header.values
+class _Stated:
+    """The raw values of one data set, read as text."""
 
-    def text(tag: int) -> str:
-        return decode(values.get(tag, b""), chosen)
+    def __init__(self, values: Mapping[int, bytes], encoding: Encoding) -> None:
+        self._values, self._encoding = values, encoding
+        sample = b"\\".join(values.get(tag, b"") for tag in _TEXTS)
+        self._charset = charset(values.get(tags.SPECIFIC_CHARACTER_SET, b""), sample)
 
-    names = [PersonName.from_dicom(text(0x00100010))]
-    names += [PersonName.from_dicom(n) for n in text(0x00101001).split("\\")[:MOST_OTHER_NUMBERS]]
-    return PatientIdentity(
-        tuple(dict.fromkeys(i for i in _numbers(header, chosen) if i.value)),
-        tuple(dict.fromkeys(n for n in names if n)),
-        birth_date(text(0x00100030)),
-        text(0x00100040) if text(0x00100040) in ("M", "F", "O") else "",
-        text(0x00101040),
-        text(0x00102154),
-        text(0x00101060),
-    )
+    def statement(self) -> Statement:
+        return Statement(self.identity(), self._study(), self._series(), self._charset)
+
+    def _text(self, tag: int) -> str:
+        return decode(self._values.get(tag, b""), self._charset)
+
+    def _study(self) -> Study:
+        return Study(
+            study_instance_uid=uid_text(self._values.get(tags.STUDY_INSTANCE_UID, b"")),
+            date=self._text(tags.STUDY_DATE),
+            time=self._text(tags.STUDY_TIME),
+            description=self._text(tags.STUDY_DESCRIPTION),
+            accession_number=self._text(tags.ACCESSION_NUMBER),
+            institution=self._text(tags.INSTITUTION_NAME),
+            referring_physician=self._text(tags.REFERRING_PHYSICIAN),
+            study_id=self._text(tags.STUDY_ID),
+        )
+
+    def _series(self) -> Series:
+        return Series(
+            series_instance_uid=uid_text(self._values.get(tags.SERIES_INSTANCE_UID, b"")),
+            modality=self._text(tags.MODALITY),
+            description=self._text(tags.SERIES_DESCRIPTION),
+            body_part=self._text(tags.BODY_PART_EXAMINED),
+            number=self._text(tags.SERIES_NUMBER),
+        )
+
+    def identity(self) -> PatientIdentity:
+        """The Patient module (PS3.3 C.7.1.1), with the other numbers and names it gives."""
+        sex = self._text(tags.PATIENT_SEX).upper()
+        return PatientIdentity(
+            identifiers=tuple(dict.fromkeys(i for i in self._identifiers() if i.value)),
+            names=tuple(dict.fromkeys(n for n in self._names() if n)),
+            birth_date=birth_date(self._text(tags.PATIENT_BIRTH_DATE)),
+            sex=sex if sex in ("M", "F", "O") else "",
+            address=self._text(tags.PATIENT_ADDRESS),
+            telephone=self._text(tags.PATIENT_TELEPHONE_NUMBERS),
+            mother_birth_name=self._text(tags.PATIENT_MOTHER_BIRTH_NAME),
+        )
+
+    def _names(self) -> Iterator[PersonName]:
+        yield PersonName.from_dicom(self._text(tags.PATIENT_NAME))
+        for other in self._text(tags.OTHER_PATIENT_NAMES).split("\\")[:MOST_OTHERS]:
+            yield replace(PersonName.from_dicom(other), type="A")
+        yield replace(PersonName.from_dicom(self._text(tags.PATIENT_BIRTH_NAME)), type="M")
+
+    def _identifiers(self) -> Iterator[Identifier]:
+        qualifiers = next(self._items(tags.ISSUER_QUALIFIERS, _QUALIFIERS), {})
+        yield Identifier(
+            value=self._text(tags.PATIENT_ID),
+            issuer=self._text(tags.ISSUER_OF_PATIENT_ID),
+            universal_id=uid_text(qualifiers.get(tags.UNIVERSAL_ENTITY_ID, b"")),
+            universal_id_type=uid_text(qualifiers.get(tags.UNIVERSAL_ENTITY_ID_TYPE, b"")),
+        )
+        for item in self._items(tags.OTHER_PATIENT_IDS_SEQUENCE, _OTHER_ID):
+            value, issuer = (item.get(t, b"") for t in (tags.PATIENT_ID, tags.ISSUER_OF_PATIENT_ID))
+            yield Identifier(decode(value, self._charset), decode(issuer, self._charset))
+        for other in self._text(tags.OTHER_PATIENT_IDS).split("\\")[:MOST_OTHERS]:
+            yield Identifier(other.strip())
+
+    def _items(self, tag: int, wanted: frozenset[int]) -> Iterator[dict[int, bytes]]:
+        raw = self._values.get(tag, b"")
+        for _, item in items(MemorySource(raw), 0, len(raw), self._encoding, wanted, MOST_OTHERS):
+            yield item.values
 
 
-def _numbers(header: Header, chosen: Charset) -> Iterator[Identifier]:
-    values = header.values
-
-    def text(tag: int) -> str:
-        return decode(values.get(tag, b""), chosen)
-
-    universal: dict[int, bytes] = {}
-    for item in _items(header, 0x00100024, frozenset({0x00400032, 0x00400033})):
-        universal = universal or item
-    yield Identifier(
-        text(0x00100020),
-        text(0x00100021),
-        "",
-        uid_text(universal.get(0x00400032, b"")),
-        uid_text(universal.get(0x00400033, b"")),
-    )
-    for item in _items(header, 0x00101002, frozenset({0x00100020, 0x00100021})):
-        value, issuer = item.get(0x00100020, b""), item.get(0x00100021, b"")
-        yield Identifier(decode(value, chosen), decode(issuer, chosen))
-    for other in text(0x00101000).split("\\")[:MOST_OTHER_NUMBERS]:
-        yield Identifier(other.strip())
-
-
-def _items(header: Header, tag: int, wanted: frozenset[int]) -> Iterator[dict[int, bytes]]:
-    raw = header.values.get(tag, b"")
-    found = items(MemorySource(raw), 0, len(raw), header.encoding, wanted, MOST_OTHER_NUMBERS)
-    for _, item in found:
-        yield item.values
-
-
-_DATE = re.compile(r"(\d{4})[.\-/]?(\d{2})[.\-/]?(\d{2})")
+_DATE = re.compile(r"(\d{4})[.\-/]?(\d{2})[.\-/]?(\d{2})", re.ASCII)
 
 
 def birth_date(text: str) -> str:
@@ -132,11 +170,3 @@ def birth_date(text: str) -> str:
         return date(*map(int, match.groups())).strftime("%Y%m%d")
     except ValueError:
         return ""
-
-
-@lru_cache(1024)
-def stated_by_record(values: tuple[tuple[int, bytes], ...]) -> PatientIdentity:
-    """The patient that a directory's PATIENT record states, of its raw elements."""
-    header = Header("", EXPLICIT_LITTLE, 0, 0, dict(values), {})
-    sample = b"\\".join(header.values.get(tag, b"") for tag in _TEXTS)
-    return identity(header, charset(header.values.get(0x00080005, b""), sample))
