@@ -42,14 +42,19 @@ class Orthanc:
     def json(self, path: str) -> Any:
         return json.loads(self.rest(path))
 
-    def data_sets(self) -> dict[str, bytes]:
-        """SOP Instance UID to the bytes of the data set as Orthanc keeps it."""
-        tags = {
-            key: self.json(f"/instances/{key}/simplified-tags") for key in self.json("/instances")
-        }
+    def data_sets(self, study: str = "") -> dict[str, bytes]:
+        """SOP Instance UID to the bytes of the data set as it is kept there, of one study or all."""
+        instances = [
+            instance
+            for found in self.json("/studies?expand")
+            if study in ("", found["MainDicomTags"]["StudyInstanceUID"])
+            for instance in self.json(f"/studies/{found['ID']}/instances")
+        ]
         return {
-            tag["SOPInstanceUID"]: data_set_of(self.rest(f"/instances/{key}/file"))
-            for key, tag in tags.items()
+            instance["MainDicomTags"]["SOPInstanceUID"]: data_set_of(
+                self.rest(f"/instances/{instance['ID']}/file")
+            )
+            for instance in instances
         }
 
     def answers(self) -> bool:

@@ -164,7 +164,7 @@ def yes(number: int, conversation: Conversation) -> None:
 @dataclass
 class Scripted:
     """What the peer is asked to do, and what it saw. `received` are the instances that came whole,
-    in order, each time they came; `said` the PDU types it read."""
+    in order, each time they came; `said` the PDU types it read: complete after the block."""
 
     port: int
     behaviour: Behaviour
@@ -181,6 +181,7 @@ class Scripted:
     received: list[str] = field(default_factory=list)
     said: list[int] = field(default_factory=list)
     over: Event = field(default_factory=Event)
+    conversations: list[Thread] = field(default_factory=list)
     problems: list[Exception] = field(default_factory=list)
 
     def serve(self, listener: socket.socket) -> None:
@@ -189,7 +190,9 @@ class Scripted:
                 connection, _ = listener.accept()
             except OSError:
                 return
-            Thread(target=self._converse, args=(connection,), daemon=True).start()
+            thread = Thread(target=self._converse, args=(connection,), daemon=True)
+            self.conversations.append(thread)
+            thread.start()
 
     def _converse(self, connection: socket.socket) -> None:
         with connection:
@@ -225,5 +228,6 @@ def scripted(
         finally:
             peer.over.set()
             listener.shutdown(socket.SHUT_RDWR)
-            server.join(10)
+            for thread in (server, *peer.conversations):
+                thread.join(10)
     assert not peer.problems, peer.problems

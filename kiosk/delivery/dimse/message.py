@@ -146,6 +146,8 @@ class Assembly:
         six bytes of header. Raises Malformed."""
         at = 0
         message = None
+        if not untrusted_pdu:
+            raise Malformed("a P-DATA-TF has no fragment")
         while at < len(untrusted_pdu):
             if message is not None or at + _PDV_OVERHEAD > len(untrusted_pdu):
                 raise Malformed("a P-DATA-TF does not end where its message ends")
