@@ -369,22 +369,22 @@ class CompareSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class HealthLine:
-    """One check: `name` is a message id, `detail` what we saw, `fix` what to do about it."""
+    """One check of `kiosk check`: what was looked at, what it means, what mends it; English."""
 
-    name: Message
+    name: str
     mood: Mood
-    detail: Message
-    fix: Message | None = None
-    command: str = ""
+    meaning: str
+    fix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class HealthSnapshot:
-    """A1: worst first."""
+    """A1: worst first. `at` is when it was looked at, "" before the first time."""
 
     header: Header
     lines: tuple[HealthLine, ...] = ()
-    overall: Mood = Mood.GOOD
+    overall: Mood = Mood.BUSY
+    at: str = ""
 
 
 @dataclass(frozen=True, slots=True)

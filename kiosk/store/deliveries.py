@@ -265,6 +265,12 @@ class Deliveries:
             row.name, row.paused, row.failing_since, row.failures, row.problem, row.due
         )
 
+    def destinations(self, station: str) -> tuple[DestinationState, ...]:
+        """How every destination that this station has tried does."""
+        query = select(destination.c.name).where(destination.c.station == station)
+        names = self._connection.scalars(query.order_by(destination.c.name))
+        return tuple(self.destination(station, name) for name in names.all())
+
     def set_destination(self, station: str, value: DestinationState) -> None:
         row = {"station": station, "name": value.name, **_destination_row(value)}
         postgres = self._connection.dialect.name == "postgresql"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from kiosk.model.content import (
@@ -82,6 +82,12 @@ class Intakes:
     def recent(self, limit: int = 50) -> tuple[Intake, ...]:
         query = select(intake).order_by(intake.c.id.desc()).limit(limit)
         return tuple(_intake(row) for row in self._connection.execute(query))
+
+    def newest(self, station: str) -> Intake | None:
+        """The latest intake of one station."""
+        query = select(intake).where(intake.c.station == station).order_by(intake.c.id.desc())
+        row = self._connection.execute(query.limit(1)).first()
+        return _intake(row) if row else None
 
     def of_medium(self, fingerprint: str) -> tuple[Intake, ...]:
         """Earlier stays of the same medium, newest first."""
@@ -257,6 +263,15 @@ class Intakes:
     def drives(self, station: str) -> tuple[Drive, ...]:
         query = select(drive.c.value).where(drive.c.station == station).order_by(drive.c.serial)
         return tuple(from_plain(Drive, value) for value in self._connection.scalars(query))
+
+    def shown_at(self, station: str) -> str:
+        """When progress or a drive of the station last changed: neither writes a journal line."""
+        here = select(intake.c.id).where(intake.c.station == station)
+        queries = (
+            select(func.max(progress.c.at)).where(progress.c.intake.in_(here)),
+            select(func.max(drive.c.at)).where(drive.c.station == station),
+        )
+        return max(str(self._connection.execute(query).scalar() or "") for query in queries)
 
     def _upsert(self, table: Any, row: dict[str, Any], keys: tuple[str, ...]) -> None:
         postgres = self._connection.dialect.name == "postgresql"

@@ -48,6 +48,11 @@ class Journal:
     def last_id(self) -> int:
         return int(self._connection.execute(select(func.max(table.c.id))).scalar() or 0)
 
+    def last_at(self, kind: str) -> str:
+        """When the newest event of a kind happened, ISO 8601 UTC; "" when there is none."""
+        query = select(func.max(table.c.at)).where(table.c.kind == kind)
+        return str(self._connection.execute(query).scalar() or "")
+
     def since(self, last: int, limit: int = 1000) -> tuple[Event, ...]:
         """Events after id `last`, oldest first."""
         query = select(table).where(table.c.id > last).order_by(table.c.id).limit(limit)

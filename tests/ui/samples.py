@@ -49,7 +49,9 @@ AT = "2026-11-24T10:31:00+00:00"
 
 
 def header(role: Role = Role.FRONT_DESK, step: int = 0, steps: int = 0) -> Header:
-    return Header("City Hospital", "Kiosk 3", "Operator 214", role, AT, step, steps, everything(role))
+    return Header(
+        "City Hospital", "Kiosk 3", "Operator 214", role, AT, step, steps, everything(role)
+    )
 
 
 JANE = PatientIdentity(
@@ -234,7 +236,7 @@ TOUCH: dict[str, TouchBody] = {
     ),
     "K12-empty": Problem("MAPLE-27", 7, ProblemKind.NO_SCANS, say("KX-211"), drive="A1"),
     "K12-music": Problem("MAPLE-27", 7, ProblemKind.NO_SCANS, say("KX-212"), drive="A1"),
-    "K12-photos": Problem("MAPLE-27", 7, ProblemKind.NO_SCANS, say("KX-213", n=24, m=2), drive="A1"),
+    "K12-photos": Problem("MAPLE-27", 7, ProblemKind.NO_SCANS, say("KX-213", n=26), drive="A1"),
     "K12-viewer": Problem("MAPLE-27", 7, ProblemKind.NO_SCANS, say("KX-214"), drive="A1"),
     "K13-locked": Problem("MAPLE-27", 7, ProblemKind.LOCKED, say("KX-221"), drive="A1"),
     "K14-unsafe": Problem(
@@ -290,9 +292,7 @@ def candidate(
     capped: str = "",
     disc: PatientIdentity = JON,
 ) -> CandidateColumn:
-    fields = tuple(
-        compare_field(f, disc, ours, found.get(f)) for f in rows_for((disc, JOHN_HERE))
-    )
+    fields = tuple(compare_field(f, disc, ours, found.get(f)) for f in rows_for((disc, JOHN_HERE)))
     others = (evidence("name", "count-1", 1.4, "nobody else here has this name"),)
     return CandidateColumn(
         number,
@@ -332,11 +332,13 @@ NOBODY = replace(
 TAKEN = replace(
     COMPARE,
     owner="Operator 77",
-    blocked=say("KX-420", owner="Operator 77", time="10:46"),
+    blocked=say("KX-420", owner="Operator 77"),
 )
 
 
-def worklist_row(case: int, who: PatientIdentity, due: int, *reasons: str, **more: object) -> WorklistRow:
+def worklist_row(
+    case: int, who: PatientIdentity, due: int, *reasons: str, **more: object
+) -> WorklistRow:
     row = WorklistRow(
         case,
         f"MAPLE-{case}",
@@ -360,7 +362,13 @@ WORKLIST = WorklistSnapshot(
         worklist_row(27, JON, -20, "name-differs", "several-candidates", appointment=AT),
         worklist_row(31, MARY, 12, "no-patient", appointment=AT, candidates=0, best=""),
         worklist_row(
-            33, JANE, 42, "birth-date-differs", appointment=AT, chosen=JANE_HERE, owner="Operator 77"
+            33,
+            JANE,
+            42,
+            "birth-date-differs",
+            appointment=AT,
+            chosen=JANE_HERE,
+            owner="Operator 77",
         ),
         worklist_row(
             34,
@@ -369,10 +377,20 @@ WORKLIST = WorklistSnapshot(
             "two-patients",
             station="Kiosk 1",
         ),
-        worklist_row(38, replace(JON, names=(PersonName("MÜLLER-LÜDENSCHEIDT", "JÖRG"),)), 190, "sex-differs"),
-        worklist_row(40, replace(JON, names=(), birth_date=""), 230, "no-patient", candidates=0, best=""),
+        worklist_row(
+            38, replace(JON, names=(PersonName("MÜLLER-LÜDENSCHEIDT", "JÖRG"),)), 190, "sex-differs"
+        ),
+        worklist_row(
+            40, replace(JON, names=(), birth_date=""), 230, "no-patient", candidates=0, best=""
+        ),
     ),
-    (("name-differs", 1), ("no-patient", 2), ("birth-date-differs", 1), ("two-patients", 1), ("sex-differs", 1)),
+    (
+        ("name-differs", 1),
+        ("no-patient", 2),
+        ("birth-date-differs", 1),
+        ("two-patients", 1),
+        ("sex-differs", 1),
+    ),
 )
 
 HIM: dict[str, WorklistSnapshot | CompareSnapshot] = {
@@ -420,28 +438,22 @@ HEALTH = HealthSnapshot(
     header(Role.IT),
     (
         HealthLine(
-            say("check.archive", name="CARDIO"),
+            "archive CARDIO",
             Mood.STOP,
-            say("check.archive-stop", since="09:58", n=17),
-            say("check.archive-fix", address="10.1.2.9:104", ae="KIOSK"),
-            "kiosk check",
+            "It has not answered since 09:58: connection refused. 17 studies wait here safely.",
+            "Check that 10.1.2.9:104 is running and knows us as KIOSK.",
         ),
+        HealthLine("drive /dev/sr1", Mood.STOP, "Right drive: sick", "Replace it."),
+        HealthLine("disk", Mood.CARE, "14 GB free for scans", "Make room: a DVD or two still fit."),
         HealthLine(
-            say("check.drive", name="Right drive"),
-            Mood.STOP,
-            say("check.drive-stop"),
-            say("check.drive-fix"),
+            "registration feed", Mood.GOOD, "100000 patients; the newest message is 2 minutes old"
         ),
-        HealthLine(say("check.worklist"), Mood.NOTE, say("check.worklist-waiting", n=6)),
-        HealthLine(
-            say("check.roster"),
-            Mood.GOOD,
-            say("check.roster-good", span=say("span.minutes", n=2)),
-        ),
-        HealthLine(say("check.archive", name="PACS"), Mood.GOOD, say("check.archive-good")),
-        HealthLine(say("check.drive", name="Left drive"), Mood.GOOD, say("check.drive-good")),
+        HealthLine("archive PACS", Mood.GOOD, "It answered within 12 ms."),
+        HealthLine("journal", Mood.GOOD, "Unbroken, 48211 records"),
+        HealthLine("database", Mood.GOOD, "SQLite, write-ahead log, synchronous FULL"),
     ),
     Mood.STOP,
+    AT,
 )
 IT: dict[str, HealthSnapshot | DeliveriesSnapshot] = {
     "A1-health": HEALTH,

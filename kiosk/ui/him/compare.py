@@ -10,7 +10,18 @@ from kiosk.desk.snapshots import CompareSnapshot, Mood, Notice
 from kiosk.ui.him.decision import Decision
 from kiosk.ui.him.grid import CompareGrid, minimum
 from kiosk.ui.him.model import due_mood
-from kiosk.ui.parts.cells import Button, Card, Chip, Line, Look, NoticePanel, across, clear, column, row
+from kiosk.ui.parts.cells import (
+    Button,
+    Card,
+    Chip,
+    Line,
+    Look,
+    NoticePanel,
+    across,
+    clear,
+    column,
+    row,
+)
 from kiosk.ui.parts.frame import DeskScreen
 from kiosk.ui.parts.text import date_words, safe
 
@@ -67,7 +78,9 @@ class CompareScreen(DeskScreen):
         span = words("span.minutes", n=abs(snapshot.due_minutes))
         due = "due.late" if snapshot.due_minutes < 0 else "due.in"
         due_chip = Chip(look, due_mood(snapshot.due_minutes), words(due, span=span), "clock")
-        chips = [Chip(look, Mood.CARE, words.either(f"reason.{r}", r)) for r in snapshot.reasons[:3]]
+        chips = [
+            Chip(look, Mood.CARE, words.either(f"reason.{r}", r)) for r in snapshot.reasons[:3]
+        ]
         ticket = Line(safe(snapshot.ticket, 24), "large")
         owner = safe(snapshot.owner, 24) or words("label.nobody")
         with_whom = Line(words("label.with", who=owner), "small")

@@ -148,4 +148,3 @@ class Decision(Card):
 
     def minimumSizeHint(self) -> QSize:
         return QSize(self._look.theme.px(86), 0)
-

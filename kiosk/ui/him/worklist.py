@@ -21,7 +21,15 @@ from kiosk.ui.parts.cells import MOOD_TOKENS, Button, Line, Look, NoticePanel, a
 from kiosk.ui.parts.frame import DeskScreen
 from kiosk.ui.parts.text import moment
 
-WIDTHS = {"due": 20, "patient": 26, "reason": 24, "candidate": 24, "scans": 14, "site": 15, "owner": 14}
+WIDTHS = {
+    "due": 20,
+    "patient": 26,
+    "reason": 24,
+    "candidate": 24,
+    "scans": 14,
+    "site": 15,
+    "owner": 14,
+}
 
 
 class TwoLines(QStyledItemDelegate):
@@ -31,7 +39,9 @@ class TwoLines(QStyledItemDelegate):
         super().__init__()
         self._theme = look.theme
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+    def sizeHint(
+        self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> QSize:
         return QSize(80, self._theme.px("base", 3.6))
 
     def paint(
@@ -137,7 +147,11 @@ class WorklistScreen(DeskScreen):
         self.take = Button(self.look, words("button.assign"), lambda: self._on_row("assign"))
         self.give = Button(self.look, words("button.unassign"), lambda: self._on_row("unassign"))
         self.open = Button(
-            self.look, words("button.open-next"), lambda: self._open(self._current()), "main", "next"
+            self.look,
+            words("button.open-next"),
+            lambda: self._open(self._current()),
+            "main",
+            "next",
         )
         self.main = self.open
         self.foot(self.take, self.give, main=self.open)

@@ -6,8 +6,21 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QScrollArea, QWidget
 
 from kiosk.desk.snapshots import HealthLine, HealthSnapshot, Notice, say
-from kiosk.ui.parts.cells import MOOD_TOKENS, Card, Chip, Line, Look, NoticePanel, Picture, clear, column, row
+from kiosk.ui.parts.cells import (
+    MOOD_TOKENS,
+    Button,
+    Card,
+    Chip,
+    Line,
+    Look,
+    NoticePanel,
+    Picture,
+    clear,
+    column,
+    row,
+)
 from kiosk.ui.parts.frame import DeskScreen
+from kiosk.ui.parts.text import clock, safe
 
 
 def scrolling(look: Look, name: str) -> tuple[QScrollArea, column]:
@@ -38,6 +51,18 @@ class HealthScreen(DeskScreen):
         for line in snapshot.lines:
             self._list.addWidget(_line(look, line))
         self._list.addStretch(1)
+        self._again(snapshot)
+
+    def _again(self, snapshot: HealthSnapshot) -> None:
+        words = self.look.words
+        clear(self._foot)
+        again = Button(
+            self.look, words("button.check-again"), lambda: self.ask("check"), "main", "retry"
+        )
+        self.main = again
+        at = words("label.looked-at", t=clock(snapshot.at)) if snapshot.at else ""
+        self._foot.addWidget(Line(at, "muted"))
+        self.foot(main=again)
 
 
 def _line(look: Look, line: HealthLine) -> Card:
@@ -45,16 +70,14 @@ def _line(look: Look, line: HealthLine) -> Card:
     icon = Picture(look.theme, line.mood.value, MOOD_TOKENS[line.mood], 6.0)
     card.inside.addWidget(icon, 0, Qt.AlignmentFlag.AlignTop)
     texts = column(spacing=look.theme.px("gap", 0.4))
-    texts.addWidget(Line(words.say(line.name), "strong", elide=True))
-    texts.addWidget(Line.wrapped(words.say(line.detail)))
-    if line.fix is not None:
-        texts.addWidget(Line.wrapped(words.say(line.fix), "muted"))
-    if line.command:
-        texts.addWidget(Line(line.command, "code", elide=True))
+    texts.addWidget(Line(safe(line.name), "strong", elide=True))
+    texts.addWidget(Line.wrapped(safe(line.meaning, 240)))
+    if line.fix:
+        texts.addWidget(Line.wrapped(safe(line.fix, 240), "muted"))
     card.inside.addLayout(texts, 1)
     chip = Chip(look, line.mood, words(f"health.{line.mood.value}"))
     card.inside.addWidget(chip, 0, Qt.AlignmentFlag.AlignTop)
-    card.setAccessibleName(words.say(line.name))
+    card.setAccessibleName(safe(line.name))
     return card
 
 
@@ -68,5 +91,3 @@ def facts(look: Look, pairs: tuple[tuple[str, str], ...]) -> row:
         line.addLayout(both)
     line.addStretch(1)
     return line
-
-

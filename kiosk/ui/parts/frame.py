@@ -84,7 +84,9 @@ class TouchScreen(Screen):
     def fill(self, body: Any) -> None:
         raise NotImplementedError
 
-    def foot(self, *left: Button, right: tuple[Button, ...] = (), main: Button | None = None) -> None:
+    def foot(
+        self, *left: Button, right: tuple[Button, ...] = (), main: Button | None = None
+    ) -> None:
         """The footer: ways back on the left, ways on to the right, the main one last."""
         for button in left:
             self._foot.addWidget(button)

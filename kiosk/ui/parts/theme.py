@@ -51,7 +51,9 @@ class Theme:
         return f"{self.px(token, times)}px"
 
     def icon(self, name: str, token: str = "text", size: str | float = "icon") -> QIcon:
-        return QIcon(QPixmap.fromImage(_draw(name, PALETTES[self.palette][token], self.px(size), 1)))
+        return QIcon(
+            QPixmap.fromImage(_draw(name, PALETTES[self.palette][token], self.px(size), 1))
+        )
 
     def pixmap(self, name: str, token: str = "text", size: str | float = "icon") -> QPixmap:
         return QPixmap.fromImage(_draw(name, PALETTES[self.palette][token], self.px(size), 2))

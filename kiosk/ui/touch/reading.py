@@ -125,4 +125,3 @@ def _time_left(look: Look, body: Reading) -> str:
     if body.seconds_left < 60:
         return look.words("label.under-a-minute")
     return look.words("label.minutes-left", n=round(body.seconds_left / 60))
-

@@ -1,0 +1,275 @@
+"""The desk: what each screen asks for, and what people may do. Nothing here knows Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from kiosk.desk import him, it, touch
+from kiosk.desk.roles import Doing, Operator, everything, may
+from kiosk.desk.snapshots import (
+    CompareSnapshot,
+    DeliveriesSnapshot,
+    Header,
+    HealthLine,
+    HealthSnapshot,
+    Message,
+    Mood,
+    TouchSnapshot,
+    WorklistSnapshot,
+    say,
+)
+from kiosk.model.matching import Action, Resolution
+from kiosk.model.medium import Medium, MediumKind
+from kiosk.model.patient import Identifier, LocalPatient, PatientStatus
+from kiosk.model.work import Case, CaseState, DeliveryState, Event, IllegalMove
+from kiosk.policy import Policy
+from kiosk.store import Store, Transaction
+
+EJECT = "drive.eject-asked"
+STEPS = {"reading": 1, "same-person": 2, "him": 3, "result": 3, "problem": 3}
+Checks = Callable[[], Iterable[HealthLine]]
+
+
+class Refused(Exception):
+    """What was asked cannot be done; `message` says why and what to do, in the catalogue's words."""
+
+    def __init__(self, message: Message) -> None:
+        super().__init__(message.id)
+        self.message = message
+
+
+class Desk:
+    """One operator at one station. Queries answer with a frozen snapshot of one instant; a command
+    is one transaction (state and journal line together) or raises Refused and changes nothing.
+
+    `checks` are those of `kiosk check`; they look at peers and take seconds.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        policy: Policy,
+        operator: Operator,
+        clock: Callable[[], datetime],
+        checks: Checks = tuple,
+    ) -> None:
+        self._store = store
+        self._policy = policy
+        self._now = clock
+        self._checks = checks
+        self._health = HealthSnapshot(self._header_of(operator))
+        self.operator = operator
+
+    # -- queries ---------------------------------------------------------------------------
+
+    def pulse(self) -> tuple[int, str, int]:
+        """Changes when a snapshot may have: the journal's last id, the newest progress, the
+        minute. Two indexed queries."""
+        with self._store.read() as tx:
+            last, shown = tx.journal.last_id(), tx.intakes.shown_at(self._policy.site.station)
+        return last, shown, int(self._now().timestamp() // 60)
+
+    def touch(self) -> TouchSnapshot:
+        self._allow(Doing.BRING)
+        with self._store.read() as tx:
+            body = touch.body(tx, self._policy.site.station, self._now())
+        snapshot = TouchSnapshot(self._header(), body)
+        step = STEPS.get(snapshot.step, 0)
+        return TouchSnapshot(self._header(step, 3 if step else 0), body)
+
+    def worklist(self) -> WorklistSnapshot:
+        self._allow(Doing.SEE_WORKLIST)
+        age = timedelta(hours=self._policy.adt.max_age_hours)
+        with self._store.read() as tx:
+            return him.worklist(tx, self._header(), self._now(), age)
+
+    def compare(self, case: int) -> CompareSnapshot:
+        """Raises Refused when there is no such case."""
+        self._allow(Doing.SEE_WORKLIST)
+        with self._store.read() as tx:
+            return him.compare(tx, _case(tx, case), self._header(), self._now())
+
+    def deliveries(self) -> DeliveriesSnapshot:
+        self._allow(Doing.SEE_HEALTH)
+        with self._store.read() as tx:
+            return it.deliveries(tx, self._header(), self._policy, self._now())
+
+    def health(self) -> HealthSnapshot:
+        """What the last `check` found; empty and busy before the first."""
+        self._allow(Doing.SEE_HEALTH)
+        found = self._health
+        return HealthSnapshot(self._header(), found.lines, found.overall, found.at)
+
+    # -- commands of the front desk --------------------------------------------------------
+
+    def bring(self, medium: Path, picked: Identifier | None = None) -> str:
+        """A folder, an image or a device is to be read: the new intake's ticket. The engine finds
+        out what it is."""
+        self._allow(Doing.BRING)
+        if not medium.exists():
+            raise Refused(say("KX-425"))
+        kind = MediumKind.FOLDER if medium.is_dir() else MediumKind.IMAGE
+        kind = MediumKind.OPTICAL if medium.is_block_device() else kind
+        station = self._policy.site.station
+        with self._store.begin() as tx:
+            if picked is not None:
+                _known(tx, picked)
+            found = Medium(kind, str(medium))
+            return tx.intakes.create(found, station, self.operator.name, picked).ticket
+
+    def pick(self, intake: int, picked: Identifier) -> None:
+        """The front desk says whose disc it is. Cases that wait are matched again with that; what
+        was decided stays decided."""
+        self._allow(Doing.BRING)
+        with self._store.begin() as tx:
+            _known(tx, picked)
+            tx.intakes.pick(intake, picked, self.operator.name)
+            for case in tx.cases.of_intake(intake):
+                if case.state is CaseState.AWAITING:
+                    tx.cases.back_to_matching(case.id, self.operator.name, "picked")
+
+    def find(self, text: str, birth_date: str = "") -> tuple[LocalPatient, ...]:
+        """At most six registered patients by number or by name, for K3."""
+        self._allow(Doing.BRING)
+        with self._store.read() as tx:
+            return tx.roster.search(text, birth_date, 6)
+
+    def eject(self, drive: str) -> None:
+        """Asks the engine to open a drive: the hands on the hardware are the engine's."""
+        self._allow(Doing.BRING)
+        self._journal(Event(EJECT, actor=self.operator.name, data={"device": drive}))
+
+    def finish(self, intake: int) -> None:
+        """The screen is done with this disc: the next patient, or idle."""
+        self._allow(Doing.BRING)
+        self._journal(Event(touch.FINISHED, intake=intake, actor=self.operator.name))
+
+    def to_him(self, case: int) -> None:
+        """The front desk hands the question "same person?" on."""
+        self._allow(Doing.BRING)
+        with self._store.begin() as tx:
+            found = _case(tx, case)
+            event = Event(touch.TO_HIM, found.intake, case, actor=self.operator.name)
+            tx.journal.write(event)
+
+    def confirm(self, case: int, local_key: str) -> None:
+        """ "Same person" on small differences, said at the front desk by one who may."""
+        self._allow(Doing.CONFIRM)
+        self._settle(case, Action.LINK, local_key, "confirmed with the patient")
+
+    # -- commands of HIM -------------------------------------------------------------------
+
+    def resolve(self, case: int, action: Action, local_key: str, reason: str) -> None:
+        """Decides a case that waits: same person as a candidate, import-only, or not ours."""
+        self._allow(Doing.DECIDE)
+        if not reason.strip():
+            raise Refused(say("KX-422"))
+        self._settle(case, action, local_key, reason.strip())
+
+    def _settle(self, case: int, action: Action, local_key: str, reason: str) -> None:
+        with self._store.begin() as tx:
+            found = _case(tx, case)
+            if (refusal := him.blocked(found, self.operator.name)) is not None:
+                raise Refused(refusal)
+            local = _candidate(tx, found, local_key) if action is Action.LINK else None
+            resolution = Resolution(
+                action,
+                self.operator.name,
+                self._now().isoformat(timespec="seconds"),
+                reason,
+                local.identity if local else None,
+                local.key if local else "",
+                found.picked,
+                policy_hash=self._policy.hash,
+            )
+            try:
+                tx.cases.resolve(case, resolution)
+            except IllegalMove:
+                raise Refused(say("KX-421")) from None
+            tx.end_case(case)
+
+    def assign(self, case: int) -> None:
+        self._allow(Doing.ASSIGN)
+        with self._store.begin() as tx:
+            found = _case(tx, case)
+            if not tx.cases.assign(case, self.operator.name):
+                raise Refused(say("KX-420", owner=found.owner))
+
+    def unassign(self, case: int) -> None:
+        self._allow(Doing.ASSIGN)
+        with self._store.begin() as tx:
+            found = _case(tx, case)
+            if found.owner == self.operator.name:
+                tx.cases.assign(case, "")
+
+    # -- commands of IT --------------------------------------------------------------------
+
+    def retry(self, delivery: int) -> None:
+        """A stuck or waiting delivery is tried now; asking twice changes nothing twice."""
+        self._allow(Doing.RETRY)
+        with self._store.begin() as tx:
+            state = tx.deliveries.get(delivery).state
+            if state not in (DeliveryState.QUEUED, DeliveryState.HELD, DeliveryState.FAILED):
+                raise Refused(say("KX-429"))
+            tx.deliveries.retry(delivery, self.operator.name)
+
+    def check(self) -> HealthSnapshot:
+        """Looks at everything that `kiosk check` looks at; takes seconds."""
+        self._allow(Doing.SEE_HEALTH)
+        order = (Mood.STOP, Mood.CARE, Mood.NOTE, Mood.BUSY, Mood.IDLE, Mood.GOOD)
+        lines = tuple(sorted(self._checks(), key=lambda line: order.index(line.mood)))
+        worst = lines[0].mood if lines else Mood.GOOD
+        at = self._now().isoformat(timespec="seconds")
+        self._health = HealthSnapshot(self._header(), lines, worst, at)
+        return self._health
+
+    # -- shared ----------------------------------------------------------------------------
+
+    def _allow(self, doing: Doing) -> None:
+        if not may(self.operator.role, doing):
+            raise Refused(say("KX-410"))
+
+    def _journal(self, event: Event) -> None:
+        with self._store.begin() as tx:
+            tx.journal.write(event)
+
+    def _header(self, step: int = 0, steps: int = 0) -> Header:
+        return self._header_of(self.operator, step, steps)
+
+    def _header_of(self, operator: Operator, step: int = 0, steps: int = 0) -> Header:
+        site = self._policy.site
+        return Header(
+            site.institution or site.name,
+            site.station,
+            operator.name,
+            operator.role,
+            self._now().isoformat(timespec="seconds"),
+            step,
+            steps,
+            everything(operator.role),
+        )
+
+
+def _case(tx: Transaction, case: int) -> Case:
+    try:
+        return tx.cases.get(case)
+    except KeyError:
+        raise Refused(say("KX-427")) from None
+
+
+def _candidate(tx: Transaction, case: Case, local_key: str) -> LocalPatient:
+    """The roster's record as it is now: a merge or a hold since the list was made is refused."""
+    known = {c.local.key for c in case.proposal.candidates} if case.proposal else set()
+    local = tx.roster.get(local_key) if local_key in known else None
+    if local is None or local.status is not PatientStatus.ACTIVE or local.merged_into:
+        raise Refused(say("KX-423"))
+    return local
+
+
+def _known(tx: Transaction, picked: Identifier) -> LocalPatient:
+    local = tx.roster.resolve(picked)
+    if local is None:
+        raise Refused(say("KX-424"))
+    return local

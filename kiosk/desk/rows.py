@@ -1,0 +1,127 @@
+"""Rows as the screens' lines: a study with how far it is, a case with why it waits."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from kiosk.desk.snapshots import Stage, StudyLine
+from kiosk.model.content import InstanceStatus, Study
+from kiosk.model.delivery import Answer
+from kiosk.model.matching import Comparison
+from kiosk.model.patient import PatientIdentity
+from kiosk.model.work import Case, CaseState, Delivery, DeliveryState
+from kiosk.store import Transaction
+
+HIM = (CaseState.AWAITING, CaseState.RECALLED)
+PROVED = (DeliveryState.COMMITTED, DeliveryState.NOTIFIED)
+STUCK = (DeliveryState.FAILED, DeliveryState.HELD, DeliveryState.ABORTED)
+
+
+def study_line(study: Study, stage: Stage = Stage.WAITING) -> StudyLine:
+    """A study as it lies on the disc, before anything is sent."""
+    damaged = sum(i.status is InstanceStatus.DAMAGED for i in study.instances)
+    held = sum(i.status is InstanceStatus.UNSUPPORTED for i in study.instances)
+    return StudyLine(
+        study.study_instance_uid,
+        _modality(study),
+        study.description or next((s.description for s in study.series if s.description), ""),
+        study.date,
+        study.institution,
+        images=len(study.instances),
+        damaged=damaged,
+        held=held,
+        stage=stage,
+    )
+
+
+def _modality(study: Study) -> str:
+    """The kind that most of its images have: a report beside them does not name the study."""
+    counts: Counter[str] = Counter()
+    for series in study.series:
+        counts[series.modality] += len(series.instances)
+    return counts.most_common(1)[0][0] if counts else ""
+
+
+def sent_line(tx: Transaction, study: Study, deliveries: Iterable[Delivery]) -> StudyLine:
+    """A study on its way: of several archives the one that is furthest behind."""
+    lines = [_delivered(study, d, tx.deliveries.counts(d.id)) for d in deliveries]
+    return min(lines, key=lambda line: (line.checked, line.received), default=study_line(study))
+
+
+def _delivered(study: Study, delivery: Delivery, counts: dict[Answer, int]) -> StudyLine:
+    line = study_line(study)
+    checked = counts.get(Answer.VERIFIED, 0)
+    received = checked + counts.get(Answer.ACCEPTED, 0)
+    refused, held = counts.get(Answer.REFUSED, 0), counts.get(Answer.HELD, 0)
+    return StudyLine(
+        line.study_instance_uid,
+        line.modality,
+        line.description,
+        line.date,
+        line.institution,
+        line.images,
+        min(line.damaged, held),
+        received,
+        checked,
+        refused,
+        max(0, held - line.damaged),
+        _stage(delivery, received, checked, line.images),
+    )
+
+
+def _stage(delivery: Delivery, received: int, checked: int, images: int) -> Stage:
+    """In the order of truth: "checked" only where the whole study is proved."""
+    if delivery.state in PROVED:
+        return Stage.CHECKED if checked == images else Stage.PARTLY
+    if delivery.state in STUCK:
+        return Stage.PARTLY if received else Stage.STOPPED
+    if delivery.state is DeliveryState.SENT:
+        return Stage.RECEIVED
+    return Stage.SENDING if received or delivery.attempts else Stage.WAITING
+
+
+def case_lines(tx: Transaction, case: Case) -> tuple[StudyLine, ...]:
+    """Every study of a case: as on the disc until it is released, then as delivered."""
+    deliveries = tx.deliveries.of_case(case.id)
+    lines = []
+    for _, study in tx.cases.studies(case.id):
+        mine = [d for d in deliveries if d.study_instance_uid == study.study_instance_uid]
+        stage = Stage.HIM if case.state in HIM else Stage.WAITING
+        if case.state in (CaseState.REJECTED, CaseState.FAILED):
+            stage = Stage.STOPPED
+        lines.append(sent_line(tx, study, mine) if mine else study_line(study, stage))
+    return tuple(lines)
+
+
+def reason_codes(case: Case, cases_on_disc: int = 1) -> tuple[str, ...]:
+    """Why a case waits, as codes for chips; the sentences are in `case.reasons`."""
+    candidates = case.proposal.candidates if case.proposal else ()
+    codes: list[str] = []
+    if not candidates:
+        codes.append("no-patient")
+    else:
+        codes += _differing(case.stated, candidates[0].comparison, candidates[0].local.identity)
+    if len(candidates) > 1:
+        codes.append("several-candidates")
+    if cases_on_disc > 1:
+        codes.append("two-patients")
+    if case.resolution is not None:
+        codes.append("changed")
+    return tuple(codes) or ("to-confirm",)
+
+
+def _differing(
+    stated: PatientIdentity, comparison: Comparison, local: PatientIdentity
+) -> list[str]:
+    """What a clerk would see at a glance: the evidence's own levels, not a second comparison."""
+    levels = {e.field: e.level for e in comparison.evidence}
+    alike = {"exact", "missing", "same"}
+    codes = []
+    if not {levels.get("family", "exact"), levels.get("given", "exact")} <= alike:
+        codes.append("name-differs")
+    if levels.get("birth_date", "exact") not in alike:
+        codes.append("birth-date-differs")
+    if stated.sex and local.sex and stated.sex != local.sex:
+        codes.append("sex-differs")
+    return codes

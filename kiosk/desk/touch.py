@@ -1,0 +1,364 @@
+"""What the touch screen shows: the newest disc of this station, from insertion to receipt."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from kiosk.desk.differences import compare_field, rows_for
+from kiosk.desk.rows import HIM, case_lines, reason_codes
+from kiosk.desk.snapshots import (
+    DriveLine,
+    Grade,
+    HimFinishes,
+    Idle,
+    LeftOut,
+    Message,
+    Mood,
+    Notice,
+    Outcome,
+    PatientLine,
+    Phase,
+    Problem,
+    ProblemKind,
+    Reading,
+    Result,
+    SamePerson,
+    Stage,
+    StudyLine,
+    TouchBody,
+    say,
+)
+from kiosk.model.content import Ledger, Severity
+from kiosk.model.delivery import Change, Plan
+from kiosk.model.matching import Action, Candidate
+from kiosk.model.medium import MediumKind
+from kiosk.model.plain import from_plain
+from kiosk.model.work import Case, CaseState, Intake, IntakeState
+from kiosk.store import Transaction
+
+FINISHED = "intake.finished"
+TO_HIM = "case.to-him"
+SHOWN_FOR = timedelta(minutes=15)
+SLOW_DRIVE_SECONDS = 8
+LEFT_OUT = (
+    "unreadable",
+    "refused",
+    "damaged",
+    "unsupported",
+    "duplicate",
+    "report",
+    "viewer",
+    "other",
+    "dicomdir",
+)
+
+
+def body(tx: Transaction, station: str, now: datetime) -> TouchBody:
+    """K1 when there is no disc in work here, else the step its newest one has reached."""
+    intake = current(tx, station, now)
+    if intake is None:
+        return _idle(tx, station)
+    if intake.state is IntakeState.RECEIVED:
+        return _copying(tx, intake, now)
+    if intake.state is IntakeState.READ:
+        return _checking(tx, intake)
+    if intake.state in (IntakeState.FAILED, IntakeState.REJECTED, IntakeState.ABORTED):
+        return _problem(tx, intake)
+    return _cataloged(tx, intake)
+
+
+def current(tx: Transaction, station: str, now: datetime) -> Intake | None:
+    """The newest intake here, until somebody finished it or nothing happened for 15 minutes: an
+    idle screen shows nobody's name."""
+    intake = tx.intakes.newest(station)
+    if intake is None:
+        return None
+    events = tx.journal.of(intake=intake.id)
+    last = datetime.fromisoformat(events[-1].at) if events else now
+    working = intake.state in (IntakeState.RECEIVED, IntakeState.READ)
+    over = any(e.kind == FINISHED for e in events) or (not working and now - last > SHOWN_FOR)
+    return None if over else intake
+
+
+def _idle(tx: Transaction, station: str) -> Idle:
+    """An archive that does not answer is a word here, not an alarm."""
+    drives = tx.intakes.drives(station)
+    lines = tuple(DriveLine(d.serial, d.name or d.device, d.state) for d in drives)
+    away = any(each.failing_since for each in tx.deliveries.destinations(station))
+    return Idle(lines, (Notice(Mood.NOTE, say("KX-150")),) if away else ())
+
+
+def _drive(intake: Intake) -> str:
+    """The device to open, when the disc lies in a drive of ours."""
+    return intake.medium.location if intake.medium.kind is MediumKind.OPTICAL else ""
+
+
+def _copying(tx: Transaction, intake: Intake, now: datetime) -> Reading:
+    progress = tx.intakes.progress(intake.id)
+    if progress is None:
+        seconds = int((now - datetime.fromisoformat(intake.created_at)).total_seconds())
+        slow = seconds >= SLOW_DRIVE_SECONDS and bool(_drive(intake))
+        notices = (Notice(Mood.BUSY, say("KX-104", n=seconds)),) if slow else ()
+        return Reading(intake.ticket, intake.id, notices=notices, drive=_drive(intake))
+    phase = Phase.CHECKING if progress.phase == "checking" else Phase.COPYING
+    started = datetime.fromisoformat(intake.created_at)
+    left = seconds_left(progress.bytes_done, progress.bytes_total, (now - started).total_seconds())
+    return Reading(
+        intake.ticket,
+        intake.id,
+        phase,
+        say("verdict.looking" if progress.phase == "first look" else "verdict.reading"),
+        bytes_done=progress.bytes_done,
+        bytes_total=progress.bytes_total,
+        files_done=progress.files_done,
+        files_total=progress.files_total,
+        seconds_left=left,
+        drive=_drive(intake),
+    )
+
+
+def seconds_left(done: int, total: int, elapsed: float) -> int:
+    """From the average rate, -1 in the first five seconds: an early guess is a wrong one."""
+    if elapsed < 5 or done <= 0 or total <= 0:
+        return -1
+    return max(0, round((total - done) * elapsed / done))
+
+
+def _checking(tx: Transaction, intake: Intake) -> Reading:
+    report = tx.intakes.report(intake.id)
+    read = report.bytes if report else 0
+    files = report.files if report else 0
+    return Reading(
+        intake.ticket,
+        intake.id,
+        Phase.CHECKING,
+        say("verdict.looking"),
+        bytes_done=read,
+        bytes_total=read,
+        files_done=files,
+        files_total=files,
+        copied=True,
+        drive=_drive(intake),
+    )
+
+
+def _cataloged(tx: Transaction, intake: Intake) -> TouchBody:
+    cases = tx.cases.of_intake(intake.id)
+    if any(case.state is CaseState.OPEN for case in cases):
+        return _matching(tx, intake, cases)
+    if len(cases) == 1 and cases[0].state is CaseState.AWAITING:
+        return _asks(tx, intake, cases[0])
+    if cases and all(case.state in HIM for case in cases):
+        return _him(tx, intake, cases)
+    return _result(tx, intake, cases)
+
+
+def verdict(cases: tuple[Case, ...], studies: int) -> Message:
+    """One plain sentence: whose scans, and how many studies."""
+    if len(cases) > 1:
+        return say("verdict.several-people", n=len(cases))
+    stated = cases[0].stated
+    if not stated.name:
+        return say("verdict.scans-unnamed")
+    try:
+        born = datetime.strptime(stated.birth_date, "%Y%m%d").date()  # noqa: DTZ007 - a day has none
+    except ValueError:
+        return say("verdict.scans-undated", name=stated.name, n=studies)
+    return say("verdict.scans", name=stated.name, born=born, n=studies)
+
+
+def _matching(tx: Transaction, intake: Intake, cases: tuple[Case, ...]) -> Reading:
+    studies = tuple(line for case in cases for line in case_lines(tx, case))
+    ledger = tx.intakes.ledger(intake.id) or Ledger()
+    return Reading(
+        intake.ticket,
+        intake.id,
+        Phase.MATCHING,
+        verdict(cases, len(studies)),
+        first_look=False,
+        files_done=ledger.files,
+        files_total=ledger.files,
+        studies=studies,
+        notices=damage(studies, ledger),
+        copied=True,
+        drive=_drive(intake),
+    )
+
+
+def damage(studies: tuple[StudyLine, ...], ledger: Ledger) -> tuple[Notice, ...]:
+    """KX-120 where images are missing or hurt, and nothing otherwise: warn only on a difference."""
+    hurt = sum(s.damaged for s in studies) + ledger.unreadable
+    total = sum(s.images for s in studies) + ledger.unreadable
+    return (Notice(Mood.CARE, say("KX-120", n=hurt, m=total)),) if hurt else ()
+
+
+def _asks(tx: Transaction, intake: Intake, case: Case) -> TouchBody:
+    """K7 when the front desk chose a patient and has not handed the question on; else K8."""
+    candidate = _picked(case)
+    handed = any(e.kind == TO_HIM for e in tx.journal.of(case=case.id))
+    if candidate is None or handed:
+        return _him(tx, intake, (case,))
+    ours = candidate.local.identity
+    fields = tuple(compare_field(f, case.stated, ours) for f in rows_for((case.stated, ours)))
+    grade = grade_of(candidate, {f.field: f.outcome for f in fields})
+    studies = case_lines(tx, case)
+    question = say("KX-134")
+    if grade is Grade.SMALL:
+        one = next((f for f in fields if f.outcome is Outcome.SIMILAR), None)
+        question = say("KX-130", name=ours.name)
+        if one is not None and one.field in ("family", "given"):
+            question = say("KX-132", a=one.disc, b=one.ours)
+    return SamePerson(
+        intake.ticket,
+        intake.id,
+        case.id,
+        candidate.local.key,
+        grade,
+        question,
+        fields,
+        studies=len(studies),
+        images=sum(s.images for s in studies),
+        drive=_drive(intake),
+    )
+
+
+def _picked(case: Case) -> Candidate | None:
+    if case.picked is None or case.proposal is None:
+        return None
+    wanted = (case.picked.value, case.picked.issuer)
+    for candidate in case.proposal.candidates:
+        theirs = (*candidate.local.identity.identifiers, *candidate.local.prior_identifiers)
+        if wanted in {(i.value, i.issuer) for i in theirs}:
+            return candidate
+    return None
+
+
+def grade_of(candidate: Candidate, outcomes: dict[str, Outcome]) -> Grade:
+    """Red as soon as name or birth date plainly differ; amber for everything a person must look
+    at: a case that waits is never green."""
+    telling = (outcomes.get(f) for f in ("family", "given", "birth_date"))
+    if Outcome.DIFFERENT in telling or candidate.probability < 0.5:
+        return Grade.DIFFERENT
+    return Grade.SMALL
+
+
+def _him(tx: Transaction, intake: Intake, cases: tuple[Case, ...]) -> HimFinishes:
+    studies = tuple(line for case in cases for line in case_lines(tx, case))
+    reasons = {code: None for case in cases for code in reason_codes(case, len(cases))}
+    ledger = tx.intakes.ledger(intake.id) or Ledger()
+    return HimFinishes(
+        intake.ticket,
+        intake.id,
+        say("KX-142"),
+        tuple(reasons),
+        len(cases),
+        len(studies),
+        sum(s.images for s in studies),
+        damage(studies, ledger),
+        _drive(intake),
+    )
+
+
+def _result(tx: Transaction, intake: Intake, cases: tuple[Case, ...]) -> Result:
+    patients = tuple(_patient(tx, case) for case in cases)
+    ledger = tx.intakes.ledger(intake.id) or Ledger()
+    studies = tuple(line for patient in patients for line in patient.studies)
+    left = tuple(LeftOut(b, getattr(ledger, b)) for b in LEFT_OUT if getattr(ledger, b))
+    return Result(
+        intake.ticket,
+        intake.id,
+        headline(tx, cases, studies),
+        patients,
+        left,
+        ledger.files,
+        damage(studies, ledger),
+        _drive(intake),
+    )
+
+
+def _patient(tx: Transaction, case: Case) -> PatientLine:
+    decided = case.resolution
+    local = decided.local if decided and decided.action is Action.LINK else None
+    studies = case_lines(tx, case)
+    stage = min((s.stage for s in studies), key=_ORDER.index, default=Stage.WAITING)
+    return PatientLine(case.stated, local, stage, studies, changes_of(tx, case))
+
+
+_ORDER = list(Stage)
+
+
+def changes_of(tx: Transaction, case: Case) -> tuple[Change, ...]:
+    """What is written into the headers, from the first study's stored plan."""
+    for row, _ in tx.cases.studies(case.id):
+        if (stored := tx.cases.plan(row)) is not None:
+            return from_plain(Plan, stored).changes
+    return ()
+
+
+def headline(tx: Transaction, cases: tuple[Case, ...], studies: tuple[StudyLine, ...]) -> Notice:
+    """What a clerk may say to the patient now, and no more than is proved."""
+    stages = [s.stage for s in studies]
+    stuck = sum(s.images - s.received for s in studies if s.stage in (Stage.PARTLY, Stage.STOPPED))
+    if cases and all(case.state is CaseState.REJECTED for case in cases):
+        return Notice(Mood.NOTE, say("KX-156"))
+    if Stage.HIM in stages:
+        return Notice(Mood.CARE, say("KX-142"))
+    if stuck:
+        return Notice(Mood.CARE, say("KX-155", n=stuck))
+    if stages and all(stage is Stage.CHECKED for stage in stages):
+        return Notice(Mood.GOOD, say("KX-153", n=len(stages), time=_proved_at(tx, cases)))
+    if all(case.state is CaseState.RESOLVED for case in cases):
+        return Notice(Mood.BUSY, say("KX-157"))
+    if any(d.problem for case in cases for d in tx.deliveries.of_case(case.id)):
+        return Notice(Mood.NOTE, say("KX-150"))
+    if stages and all(stage in (Stage.RECEIVED, Stage.CHECKED) for stage in stages):
+        return Notice(Mood.BUSY, say("KX-151"))
+    return Notice(Mood.BUSY, say("KX-154", n=len(stages)))
+
+
+def _proved_at(tx: Transaction, cases: tuple[Case, ...]) -> datetime:
+    kinds = ("delivery.committed", "case.done")
+    times = [e.at for case in cases for e in tx.journal.of(case=case.id) if e.kind in kinds]
+    return datetime.fromisoformat(max(times))
+
+
+PROBLEMS: dict[str, tuple[ProblemKind, str]] = {
+    "medium-encrypted": (ProblemKind.LOCKED, "KX-221"),
+    "medium-audio": (ProblemKind.NO_SCANS, "KX-212"),
+    "medium-blank": (ProblemKind.NO_SCANS, "KX-211"),
+    "medium-missing": (ProblemKind.PULLED, "KX-110"),
+    "medium-unreadable": (ProblemKind.UNREADABLE, "KX-201"),
+    "reader-stalled": (ProblemKind.UNREADABLE, "KX-203"),
+}
+
+
+def _problem(tx: Transaction, intake: Intake) -> Problem:
+    ledger = tx.intakes.ledger(intake.id) or Ledger()
+    kind, message = problem_of(intake, ledger)
+    return Problem(intake.ticket, intake.id, kind, message, drive=_drive(intake))
+
+
+def problem_of(intake: Intake, ledger: Ledger) -> tuple[ProblemKind, Message]:
+    """Which of K11 to K14 an intake that ended without scans leads to."""
+    failure = intake.failure
+    if failure is not None and failure.severity is Severity.UNSAFE:
+        return ProblemKind.UNSAFE, say("KX-231")
+    code = failure.code if failure else ""
+    if code in PROBLEMS:
+        kind, message_id = PROBLEMS[code]
+        return kind, say(message_id)
+    if code == "no-dicom":
+        return ProblemKind.NO_SCANS, _no_scans(ledger)
+    if ledger.files and not ledger.unreadable and not ledger.damaged:
+        return ProblemKind.NO_SCANS, _no_scans(ledger)
+    return ProblemKind.UNREADABLE, say("KX-201")
+
+
+def _no_scans(ledger: Ledger) -> Message:
+    if ledger.files == 0:
+        return say("KX-211")
+    if ledger.viewer and not ledger.report and not ledger.other:
+        return say("KX-214")
+    if ledger.report:
+        return say("KX-213", n=ledger.report)
+    return say("KX-215")
