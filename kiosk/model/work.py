@@ -54,31 +54,37 @@ class DeliveryState(StrEnum):
 
 _I, _C, _D = IntakeState, CaseState, DeliveryState
 
-MOVES: dict[StrEnum, frozenset[StrEnum]] = {
-    _I.RECEIVED: frozenset({_I.READ, _I.FAILED, _I.REJECTED, _I.ABORTED}),
-    _I.READ: frozenset({_I.CATALOGED, _I.FAILED, _I.REJECTED, _I.ABORTED}),
-    _I.CATALOGED: frozenset({_I.CLOSED, _I.ABORTED}),
-    _I.CLOSED: frozenset(),
-    _I.FAILED: frozenset({_I.RECEIVED, _I.CLOSED}),
-    _I.REJECTED: frozenset({_I.CLOSED}),
-    _I.ABORTED: frozenset({_I.CLOSED}),
-    _C.OPEN: frozenset({_C.RESOLVED, _C.AWAITING, _C.FAILED, _C.REJECTED}),
-    _C.AWAITING: frozenset({_C.RESOLVED, _C.REJECTED, _C.OPEN}),
-    _C.RESOLVED: frozenset({_C.RELEASED, _C.AWAITING, _C.OPEN, _C.FAILED, _C.REJECTED}),
-    _C.RELEASED: frozenset({_C.DONE, _C.RECALLED, _C.AWAITING}),
-    _C.DONE: frozenset({_C.RECALLED}),
-    _C.RECALLED: frozenset({_C.OPEN, _C.REJECTED}),
-    _C.REJECTED: frozenset({_C.OPEN}),
-    _C.FAILED: frozenset({_C.OPEN, _C.REJECTED}),
-    _D.QUEUED: frozenset({_D.SENT, _D.HELD, _D.FAILED, _D.ABORTED}),
-    _D.SENT: frozenset({_D.COMMITTED, _D.QUEUED, _D.HELD, _D.FAILED, _D.ABORTED}),
-    _D.COMMITTED: frozenset({_D.NOTIFIED, _D.ABORTED}),
-    _D.NOTIFIED: frozenset({_D.ABORTED}),
-    _D.HELD: frozenset({_D.QUEUED, _D.ABORTED}),
-    _D.FAILED: frozenset({_D.QUEUED, _D.ABORTED}),
-    _D.ABORTED: frozenset(),
+# A table for each unit: members of two StrEnums with one text are equal, and would share a key.
+MOVES: dict[type[StrEnum], dict[StrEnum, frozenset[StrEnum]]] = {
+    IntakeState: {
+        _I.RECEIVED: frozenset({_I.READ, _I.FAILED, _I.REJECTED, _I.ABORTED}),
+        _I.READ: frozenset({_I.CATALOGED, _I.FAILED, _I.REJECTED, _I.ABORTED}),
+        _I.CATALOGED: frozenset({_I.CLOSED, _I.ABORTED}),
+        _I.CLOSED: frozenset(),
+        _I.FAILED: frozenset({_I.RECEIVED, _I.CLOSED}),
+        _I.REJECTED: frozenset({_I.CLOSED}),
+        _I.ABORTED: frozenset({_I.CLOSED}),
+    },
+    CaseState: {
+        _C.OPEN: frozenset({_C.RESOLVED, _C.AWAITING, _C.FAILED, _C.REJECTED}),
+        _C.AWAITING: frozenset({_C.RESOLVED, _C.REJECTED, _C.OPEN}),
+        _C.RESOLVED: frozenset({_C.RELEASED, _C.AWAITING, _C.OPEN, _C.FAILED, _C.REJECTED}),
+        _C.RELEASED: frozenset({_C.DONE, _C.RECALLED, _C.AWAITING}),
+        _C.DONE: frozenset({_C.RECALLED}),
+        _C.RECALLED: frozenset({_C.OPEN, _C.REJECTED}),
+        _C.REJECTED: frozenset({_C.OPEN}),
+        _C.FAILED: frozenset({_C.OPEN, _C.REJECTED}),
+    },
+    DeliveryState: {
+        _D.QUEUED: frozenset({_D.SENT, _D.HELD, _D.FAILED, _D.ABORTED}),
+        _D.SENT: frozenset({_D.COMMITTED, _D.QUEUED, _D.HELD, _D.FAILED, _D.ABORTED}),
+        _D.COMMITTED: frozenset({_D.NOTIFIED, _D.ABORTED}),
+        _D.NOTIFIED: frozenset({_D.ABORTED}),
+        _D.HELD: frozenset({_D.QUEUED, _D.ABORTED}),
+        _D.FAILED: frozenset({_D.QUEUED, _D.ABORTED}),
+        _D.ABORTED: frozenset(),
+    },
 }
-
 
 S = TypeVar("S", bound=StrEnum)
 
@@ -89,7 +95,7 @@ class IllegalMove(RuntimeError):
 
 def advance(state: S, to: S) -> S:
     """`to`, if the table leads from `state` there. Raises IllegalMove."""
-    if to not in MOVES[state]:
+    if to not in MOVES[type(state)][state] or type(to) is not type(state):
         raise IllegalMove(f"{type(state).__name__} {state} cannot become {to}")
     return to
 
