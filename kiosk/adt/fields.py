@@ -13,8 +13,9 @@ _SEX = {"M": "M", "F": "F", "O": "O", "U": "", "N": "", "A": "", "MALE": "M", "F
 _ALIASES = frozenset("AMNSPT")  # HL7 table 0200: names beside the one in use
 _NOT_VIP = frozenset({"N", "NO", "0"})
 
-# What a trigger says of the visit that it names (HL7 v2 chapter 3.3, chapter 10).
+# What a trigger says of the visit that it names (HL7 v2 chapters 3.3 and 10); others say nothing.
 _VISIT_STATUS = {
+    **dict.fromkeys(["A01", "A02", "A04", "A06", "A07", "A10", "A12", "A13"], "active"),
     **dict.fromkeys(["A05", "A14", "A15", "A16", "S12", "S13", "S14", "O01", "O19"], "planned"),
     "O23": "planned",
     "A03": "finished",
@@ -228,7 +229,7 @@ def _status(by_name: dict[str, Segment], trigger: str) -> str:
     orc = by_name.get("ORC")
     if trigger[0] == "O" and orc and orc.first(1).upper() in _CANCELLED_ORDERS:
         return "cancelled"
-    return _VISIT_STATUS.get(trigger, "active")
+    return _VISIT_STATUS.get(trigger, "")
 
 
 def _appointment(by_name: dict[str, Segment]) -> tuple[str, str]:

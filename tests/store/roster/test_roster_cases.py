@@ -26,12 +26,13 @@ def arrive(tx: Transaction, raw: bytes) -> Any:
 def state(tx: Transaction, seen: dict[str, str]) -> dict[str, Any]:
     """The roster in the shape that the cases use."""
     patients, links = {}, set()
-    key = 1
-    while local := tx.roster.get(str(key)):
-        seen.setdefault(local.key, f"P{len(seen) + 1}")
-        patients[seen[local.key]] = as_case(local, seen)
-        links |= {tuple(sorted((seen[local.key], seen.get(k, k)))) for k in local.linked}
-        key += 1
+    while tx.roster.get(str(len(seen) + 1)):
+        seen[str(len(seen) + 1)] = f"P{len(seen) + 1}"
+    for key, name in seen.items():
+        local = tx.roster.get(key)
+        assert local is not None
+        patients[name] = as_case(local, seen)
+        links |= {tuple(sorted((name, seen[k]))) for k in local.linked}
     raised = [f"{e.code} {e.trigger}#{e.control_id}" for e in tx.roster.exceptions()]
     return {
         "patients": patients,
@@ -67,8 +68,8 @@ def expected(state: dict[str, Any]) -> dict[str, Any]:
     patients = {}
     for key, case in state["patients"].items():
         case = dict(case)
-        confidential = bool(case.pop("vip", "") or case.pop("protected", False))
-        case["confidential"] = confidential
+        marks = case.pop("vip", ""), case.pop("protected", False)
+        case["confidential"] = any(marks)
         case["dead"] = case.pop("dead", "N") == "Y"
         case["alias"] = sorted(case.pop("alias", []))
         patients[key] = {k: v for k, v in case.items() if v}

@@ -1,0 +1,220 @@
+"""`kiosk adt`: registrations from files and from the live feed, and one patient as the roster has
+it. Where messages meet rows: parse, apply in one transaction, and only then acknowledge."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import stat
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from itertools import islice
+from pathlib import Path
+from typing import IO, Annotated
+
+import typer
+
+from kiosk import adt
+from kiosk.cli.context import ConfigOption, JsonOption, fail, opened, say
+from kiosk.model.patient import Identifier, LocalPatient
+from kiosk.model.registration import Applied, RegistrationEvent
+from kiosk.policy.sections import Adt
+from kiosk.store import Store, StoreUnusable, Transaction
+
+log = logging.getLogger("kiosk.adt")
+
+app = typer.Typer(help="Registrations: HL7 v2 ADT from files and from the live feed.")
+
+_GROUP = 1000  # messages to a transaction when loading: more brings nothing
+
+
+class Feed:
+    """Messages into the store: the same for the live feed and for files."""
+
+    def __init__(self, rows: Store, settings: Adt) -> None:
+        self._rows = rows
+        self._settings = settings
+
+    def apply(self, frames: Sequence[bytes]) -> list[Applied]:
+        """What came of each message, all in one transaction that is committed on return."""
+        read = [(self._read(frame), frame) for frame in frames]
+        with self._rows.begin() as tx:
+            return tx.roster.apply_all(read)
+
+    def answer(self, frames: Sequence[bytes]) -> list[bytes | None]:
+        """The acknowledgements; none while the store cannot keep messages: they come again."""
+        try:
+            outcomes = self.apply(frames)
+        except StoreUnusable as e:
+            log.error("Registrations are not acknowledged: %s", e)
+            return [None] * len(frames)
+        return [adt.ack(frame, done) for frame, done in zip(frames, outcomes, strict=True)]
+
+    def _read(self, frame: bytes) -> RegistrationEvent | tuple[Applied, str, str]:
+        settings = self._settings
+        try:
+            return adt.parse(
+                frame,
+                default_charset=settings.default_charset,
+                default_authority=settings.default_authority,
+            )
+        except adt.Rejected as e:
+            return e.applied, e.trigger, e.control_id
+
+
+@app.command()
+def load(
+    files: Annotated[list[str], typer.Argument(help="Files of HL7 v2 messages; - is stdin.")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Load messages from files, as if they had come over the wire."""
+    began = time.monotonic()
+    with opened(config) as context:
+        feed = Feed(context.store, context.policy.adt)
+        counts = Counter(applied=0, ignored=0, rejected=0)
+        for name in files:
+            for frames in _groups(name):
+                counts.update(done.disposition.value for done in feed.apply(frames))
+        with context.store.read() as tx:
+            patients = tx.roster.size()
+    seconds = round(time.monotonic() - began, 3)
+    report = {"messages": counts.total(), **counts, "patients": patients, "seconds": seconds}
+    if as_json:
+        typer.echo(json.dumps(report))
+    else:
+        say(
+            f"{counts.total()} messages in {seconds:.1f} s: {counts['applied']} applied, "
+            f"{counts['ignored']} ignored, {counts['rejected']} rejected. "
+            f"The roster has {patients} patients."
+        )
+
+
+def _groups(name: str) -> Iterator[list[bytes]]:
+    try:
+        with _stream(name) as stream:
+            messages = adt.messages(stream)
+            while group := list(islice(messages, _GROUP)):
+                yield group
+    except OSError as e:
+        fail(f"{name}: cannot be read ({e.strerror}). What was loaded before it is kept.")
+
+
+def _stream(name: str) -> IO[bytes] | nullcontext[IO[bytes]]:
+    return nullcontext(sys.stdin.buffer) if name == "-" else Path(name).open("rb")
+
+
+@app.command()
+def listen(config: ConfigOption = None) -> None:
+    """Receive the live feed (MLLP) until SIGTERM; what is being handled is still answered."""
+    with opened(config) as context:
+        settings = context.policy.adt
+        ended = threading.Event()
+        for sign in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(sign, lambda _sign, _frame: ended.set())
+        try:
+            listener = adt.listen(settings, Feed(context.store, settings).answer)
+        except (OSError, ValueError) as e:
+            reason = getattr(e, "strerror", None) or e
+            fail(f"Registrations cannot be received on port {settings.port}: {reason}. See [adt].")
+        with listener:
+            say(f"Receiving registrations on {settings.host} port {listener.port}.")
+            _end_with_parent(ended)
+            ended.wait()
+
+
+def _end_with_parent(ended: threading.Event) -> None:
+    """A receiver started by the engine holds the engine's pipe: when that closes, the engine is
+    gone, and its successor will want the port."""
+
+    def watch() -> None:
+        while os.read(0, 1024):
+            pass
+        ended.set()
+
+    if stat.S_ISFIFO(os.fstat(0).st_mode):
+        threading.Thread(target=watch, name="adt-parent", daemon=True).start()
+
+
+@app.command()
+def show(
+    patient: Annotated[str, typer.Argument(metavar="ID[^ISSUER]")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one patient's record as the roster has it."""
+    with opened(config) as context, context.store.read() as tx:
+        local = tx.roster.owner(_issued(tx, patient, context.policy.adt.default_authority))
+        if local is None:
+            fail("Nobody is registered under this number. Check number and issuer.")
+        report = _report(tx, local)
+    typer.echo(json.dumps(report) if as_json else json.dumps(report, indent=1, ensure_ascii=False))
+
+
+def _issued(tx: Transaction, text: str, default: str) -> Identifier:
+    """The identifier with its issuer; a bare number means the only one who has it."""
+    asked = Identifier.parse(text)
+    if asked.issuer:
+        return asked
+    issuers = tx.roster.issuers(asked.value)
+    if len(issuers) > 1 and default not in issuers:
+        fail(f"Several authorities gave this number: {', '.join(issuers)}. Say NUMBER^ISSUER.", 2)
+    return Identifier(asked.value, default if default in issuers else next(iter(issuers), ""))
+
+
+def _report(tx: Transaction, local: LocalPatient) -> dict[str, object]:
+    identity = local.identity
+    survivor = tx.roster.get(local.merged_into) if local.merged_into else None
+    return {
+        "key": local.key,
+        "status": local.status.value,
+        "identifiers": [
+            *(_identifier(i, "active") for i in identity.identifiers),
+            *(_identifier(i, "prior") for i in local.prior_identifiers),
+        ],
+        "names": [n.to_dicom() for n in identity.names],
+        "former_names": [n.to_dicom() for n in local.former_names],
+        "birth_date": identity.birth_date,
+        "sex": identity.sex,
+        "address": identity.address,
+        "telephone": identity.telephone,
+        "mother_birth_name": identity.mother_birth_name,
+        "deceased": local.deceased,
+        "confidential": local.confidential,
+        "multiple_birth": local.multiple_birth,
+        "merged_into": _first(survivor) if survivor else None,
+        "merged_from": [_first(record) for record in tx.roster.merged_from(local.key)],
+        "linked": [_first(other) for key in local.linked if (other := tx.roster.get(key))],
+        "visits": [
+            {
+                "number": v.number,
+                "class": v.patient_class,
+                "location": v.location,
+                "starts_at": v.starts_at,
+                "status": v.status,
+            }
+            for v in local.visits
+        ],
+        "last_event": local.last_event,
+        "updated_at": local.updated_at,
+    }
+
+
+def _first(local: LocalPatient) -> dict[str, str]:
+    first = local.identity.identifier
+    return {"value": first.value, "issuer": first.issuer}
+
+
+def _identifier(identifier: Identifier, status: str) -> dict[str, str]:
+    return {
+        "value": identifier.value,
+        "issuer": identifier.issuer,
+        "type": identifier.type,
+        "status": status,
+    }

@@ -1,0 +1,225 @@
+"""A few messages' way into the roster, in one transaction: the raw message and its effect."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select, update
+
+from kiosk.model.patient import Identifier, LocalPatient
+from kiosk.model.registration import Applied, Disposition, PatientFields, RegistrationEvent
+from kiosk.store.roster import rows, rules
+from kiosk.store.roster.record import number
+
+Refusal = tuple[Applied, str, str]
+"""A message that could not be read as an event: how it is answered, its trigger and control id."""
+
+_LONGEST = 250  # of a control id or sender that is kept: later versions allow 199
+
+
+class Authorities:
+    """One spelling for each assigning authority: its namespace and its OID are the same one, and
+    two that share a namespace but not the OID are two (IHE ITI TF-2x Appendix N)."""
+
+    def __init__(self, connection: Connection) -> None:
+        found = connection.execute(select(rows.authority))
+        self._canonical: dict[str, str] = {row.name: row.canonical for row in found}
+        self._stored = set(self._canonical)
+
+    def known(self, identifier: Identifier) -> str:
+        """The spelling under which numbers of this issuer are filed."""
+        for name in (f"={identifier.universal_id}", identifier.issuer, f"={identifier.issuer}"):
+            if name in self._canonical:
+                return self._canonical[name]
+        return identifier.issuer
+
+    def settled(self, event: RegistrationEvent) -> RegistrationEvent:
+        """The event with every identifier's issuer in that spelling; new ones are learnt."""
+        return replace(event, patients=tuple(map(self._patient, event.patients)))
+
+    def _patient(self, patient: PatientFields) -> PatientFields:
+        return replace(
+            patient,
+            identifiers=tuple(map(self._identifier, patient.identifiers)),
+            prior=tuple(map(self._identifier, patient.prior)),
+        )
+
+    def _identifier(self, i: Identifier) -> Identifier:
+        value, issuer = i.value[:256], self._learnt(i.issuer[:250], i.universal_id[:250])
+        return i if (value, issuer) == number(i) else replace(i, value=value, issuer=issuer)
+
+    def _learnt(self, namespace: str, universal_id: str) -> str:
+        names, oid = self._canonical, f"={universal_id}"
+        if not universal_id:
+            return names.setdefault(namespace, namespace)
+        if oid not in names:
+            shared = names.setdefault(namespace, namespace) if namespace else universal_id
+            taken = any(c == shared and n[0] == "=" for n, c in names.items() if n)
+            names[oid] = universal_id if taken else shared
+        if namespace:
+            names.setdefault(namespace, names[oid])
+        return names[oid]
+
+    def write(self, connection: Connection) -> None:
+        new = self._canonical.keys() - self._stored
+        if new:
+            values = [{"name": n, "canonical": self._canonical[n]} for n in sorted(new)]
+            connection.execute(insert(rows.authority), values)
+
+
+class Feed:
+    def __init__(self, connection: Connection, now: datetime) -> None:
+        self._connection = connection
+        self._now = now.isoformat(timespec="seconds")
+        self._next_key, self._size = self._lock()
+        self._authorities = Authorities(connection)
+        self._seen: dict[tuple[str, str], str] = {}
+        self._messages: list[dict[str, object]] = []
+        self._exceptions: list[dict[str, object]] = []
+        self._changes: dict[str, None] = {}
+
+    def _lock(self) -> tuple[int, int]:
+        query = select(rows.state).with_for_update()
+        found = self._connection.execute(query).first()
+        if found is None:
+            first = {"id": 1, "next_key": 1, "size": 0, "last_message_at": ""}
+            self._connection.execute(insert(rows.state), first)
+            return 1, 0
+        return int(found.next_key), int(found.size)
+
+    def take(
+        self,
+        arrived: Sequence[tuple[RegistrationEvent | Refusal, bytes]],
+        keys_of: Callable[[LocalPatient], frozenset[str]],
+    ) -> list[Applied]:
+        """Applies them in their order. Nothing is durable before the commit."""
+        settled = [
+            (self._authorities.settled(e) if isinstance(e, RegistrationEvent) else e, raw)
+            for e, raw in arrived
+        ]
+        events = [e for e, _ in settled if isinstance(e, RegistrationEvent)]
+        self._load_seen(events)
+        self._loaded = rows.open_sheet(self._connection, self._next_key, _numbers(events))
+        outcomes = [self._one(e, raw) for e, raw in settled]
+        self._write(keys_of, any(a.ack == "AA" for a in outcomes))
+        return outcomes
+
+    def _load_seen(self, events: Iterable[RegistrationEvent]) -> None:
+        table = rows.message.c
+        for part in rows.portions({_key(e)[1] for e in events}):
+            query = select(table.sender, table.control_id, table.digest)
+            for row in self._connection.execute(query.where(table.control_id.in_(part))):
+                self._seen[row.sender, row.control_id] = row.digest
+
+    def _one(self, event: RegistrationEvent | Refusal, raw: bytes) -> Applied:
+        digest = hashlib.sha256(raw).hexdigest()
+        if not isinstance(event, RegistrationEvent):
+            applied, trigger, control_id = event
+        else:
+            trigger, control_id = event.trigger, event.control_id
+            applied = self._apply(event, digest)
+        if applied.disposition is Disposition.REJECTED:
+            known = self._set_aside(applied, trigger, control_id, digest, raw)
+            if known:
+                return applied
+        elif isinstance(event, RegistrationEvent) and _key(event) not in self._seen:
+            self._keep(event, applied, digest, raw)
+        if applied.exception:
+            self._raise(applied, trigger, control_id)
+        self._changes |= dict.fromkeys(applied.touched)
+        return applied
+
+    def _apply(self, event: RegistrationEvent, digest: str) -> Applied:
+        known = self._seen.get(_key(event))
+        if known == digest:
+            return Applied(Disposition.IGNORED, reason="This message was applied before.")
+        if known is not None:
+            reason = "The control id was used before, with another content."
+            return Applied(Disposition.REJECTED, "AE", 205, "MSH^1^10", reason, "control-id-reused")
+        return rules.apply(self._loaded.sheet, event)
+
+    def _keep(self, event: RegistrationEvent, applied: Applied, digest: str, raw: bytes) -> None:
+        sender, control_id = _key(event)
+        self._seen[sender, control_id] = digest
+        self._messages.append(
+            {
+                "sender": sender,
+                "control_id": control_id,
+                "digest": digest,
+                "trigger": event.trigger,
+                "recorded_at": event.recorded_at[:64],
+                "received_at": self._now,
+                "disposition": applied.disposition.value,
+                "reason": applied.reason,
+                "exception": applied.exception,
+                "touched": json.dumps(applied.touched),
+                "raw": raw,
+            }
+        )
+
+    def _set_aside(
+        self, applied: Applied, trigger: str, control_id: str, digest: str, raw: bytes
+    ) -> bool:
+        """Keeps what was not taken; True when the same was set aside before."""
+        table = rows.quarantine
+        again = update(table).where(table.c.digest == digest)
+        values = {"times": table.c.times + 1, "last_at": self._now}
+        if self._connection.execute(again.values(values)).rowcount:
+            return True
+        self._connection.execute(
+            insert(table).values(
+                digest=digest,
+                trigger=trigger[:16],
+                control_id=control_id[:_LONGEST],
+                first_at=self._now,
+                last_at=self._now,
+                times=1,
+                ack=applied.ack,
+                error=applied.error,
+                location=applied.location,
+                reason=applied.reason,
+                raw=bytes(raw),
+            )
+        )
+        return False
+
+    def _raise(self, applied: Applied, trigger: str, control_id: str) -> None:
+        self._exceptions.append(
+            {
+                "code": applied.exception,
+                "trigger": trigger[:16],
+                "control_id": control_id[:_LONGEST],
+                "touched": json.dumps(applied.touched),
+                "at": self._now,
+            }
+        )
+
+    def _write(self, keys_of: Callable[[LocalPatient], frozenset[str]], heard: bool) -> None:
+        more = self._loaded.write(self._connection, keys_of)
+        self._authorities.write(self._connection)
+        changes = [{"patient": int(k)} for k in self._changes]
+        for table, values in (
+            (rows.message, self._messages),
+            (rows.exception, self._exceptions),
+            (rows.change, changes),
+        ):
+            if values:
+                self._connection.execute(insert(table), values)
+        new: dict[str, object] = {"size": self._size + more}
+        new["next_key"] = self._loaded.sheet.next_key
+        if heard:  # a feed of which nothing is taken is as old as one that is silent
+            new["last_message_at"] = self._now
+        self._connection.execute(update(rows.state).values(new))
+
+
+def _key(event: RegistrationEvent) -> tuple[str, str]:
+    """What tells a resend: sender and control id; the content where there is no control id."""
+    return event.sender[:_LONGEST], event.control_id[:_LONGEST] or f"#{event.digest}"
+
+
+def _numbers(events: Iterable[RegistrationEvent]) -> set[tuple[str, str]]:
+    return {number(i) for e in events for p in e.patients for i in (*p.identifiers, *p.prior)}
