@@ -14,6 +14,7 @@ _MOST_DESCRIPTORS = 32
 _JOLIET = (b"%/@", b"%/C", b"%/E")
 _LARGEST_GAP = 24_000  # sectors between two sessions: 11,400 after the first, and some slack
 _STRIDE = 512
+_STRAY_ROOTS = 512  # sectors searched for a root directory without descriptors
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,17 @@ def sessions(read: Read, sectors: int, last: int | None = None) -> Iterator[Sess
         session = _next_session(read, session, sectors)
         if session:
             yield session
+
+
+def stray_session(read: Read, sectors: int) -> Session | None:
+    """Where all descriptors are lost: a root directory is its own parent (ECMA-119 6.8.2.2)."""
+    for at in range(_FIRST + 1, min(sectors, _STRAY_ROOTS)):
+        sector = read(at, SECTOR)
+        second = sector[0] if sector else 0
+        if directory_stands(sector, at) and sector[second + 2 : second + 6] == sector[2:6]:
+            length = int.from_bytes(sector[10:14], "little")
+            return Session(0, Tree(False, "", SECTOR, sectors, at, length, 0, 0, b""), None)
+    return None
 
 
 def _next_session(read: Read, session: Session, sectors: int) -> Session | None:

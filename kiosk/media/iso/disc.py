@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
-from kiosk.media.iso.descriptors import Session, sessions
+from kiosk.media.iso.descriptors import Session, sessions, stray_session
+from kiosk.media.iso.join import join
 from kiosk.media.iso.sectors import SECTOR, Sectors, gone
 from kiosk.media.iso.tree import Found, Walk, walk
 from kiosk.media.refusals import refuse_kind, refuse_path, refuse_size, shown
@@ -33,9 +32,9 @@ class Disc:
         self._digest = hashlib.sha256()
         self._session = self._choose(last_session)
         walks = self._walks()
-        names = _preferred(walks)
+        names, joined = join(walks)
         tree = self._session.trees[0]
-        self._list(join(walks, names))
+        self._list(joined)
         self.medium = Medium(
             kind=kind,
             location=location,
@@ -78,7 +77,11 @@ class Disc:
     def _choose(self, last: int | None) -> Session:
         found = list(sessions(self._read_sectors, self.sectors.size // SECTOR, last))
         if not found:
-            raise unknown_file_system()
+            stray = stray_session(self._read_sectors, self.sectors.size // SECTOR)
+            if stray is None:
+                raise unknown_file_system()
+            self._note("descriptors-damaged", Severity.WARNING, "", _DESCRIPTORS)
+            return stray
         if len(found) > 1:
             self._note("multi-session", Severity.INFO, "", _SESSIONS.format(count=len(found)))
         if last and found[-1].start != last:
@@ -89,7 +92,7 @@ class Disc:
         walks = {}
         for tree in self._session.trees:
             self._digest.update(tree.raw + self._read_at(tree.root * tree.block, SECTOR))
-            result = walk(tree, self._read_at, self.limits)
+            result = walk(tree, self._read_at, self.sectors.size, self.limits)
             names = "joliet" if tree.joliet else "rockridge" if result.rock_ridge else "iso9660"
             walks[names] = result
         return walks
@@ -142,39 +145,6 @@ class Disc:
         return Entry(path, found.bytes, tuple(found.extents), refused)
 
 
-def join(walks: dict[str, Walk], names: str) -> Walk:
-    """The files under the preferred names, and those that only another tree knows: the same bytes
-    are one file, whatever they are called there."""
-    chosen = walks[names]
-    for other in (w for n, w in walks.items() if n != names):
-        known = Counter(tuple(f.extents) for f in chosen.files)
-        extra = []
-        for found in other.files:
-            key = tuple(found.extents)
-            if known[key]:
-                known[key] -= 1
-            elif key or (chosen.damaged and not other.damaged):
-                extra.append(found)
-        chosen = replace(
-            chosen,
-            files=chosen.files + extra,
-            directories=max(chosen.directories, other.directories),
-            damaged=chosen.damaged + other.damaged,
-            loops=chosen.loops + other.loops,
-            cut=chosen.cut or other.cut,
-        )
-    return chosen
-
-
-def _preferred(walks: dict[str, Walk]) -> str:
-    """The richest naming, unless its tree is so broken that another one shows more."""
-    names = next(n for n in ("rockridge", "joliet", "iso9660") if n in walks)
-    best = max(walks, key=lambda n: len(walks[n].files))
-    return (
-        best if walks[names].damaged and len(walks[best].files) > len(walks[names].files) else names
-    )
-
-
 def _position(found: Found) -> tuple[int, tuple[str, ...]]:
     return (found.extents[0][0] if found.extents else 0, found.parts)
 
@@ -205,6 +175,10 @@ _SESSIONS = (
 _LAST_SESSION = (
     "The disc's last session cannot be read, only an earlier one. Scans that were added later are "
     "missing. Clean the disc and read it again."
+)
+_DESCRIPTORS = (
+    "The start of the disc is damaged. Its list of files was found in another way and may lack "
+    "names. Check that all scans are there, or ask for a copy."
 )
 _DAMAGED = (
     "Part of this folder's list of files is damaged. All files that could still be found were "

@@ -19,6 +19,7 @@ class Record:
     associated: bool
     more_extents: bool
     interleaved: bool
+    doubtful: bool  # its numbers differ between the two byte orders
     system_use: bytes
 
 
@@ -29,12 +30,18 @@ class Damaged:
 DAMAGED = Damaged()
 
 
-def parse_sector(sector: bytes, blocks: int) -> Iterator[Record | Damaged]:
+def parse_sector(sector: bytes, blocks: int, strict: bool = False) -> Iterator[Record | Damaged]:
     """The records of one directory sector (a record never crosses a sector: ECMA-119 6.8.1.1).
-    `blocks` is the volume's size, to choose between the two byte orders where they differ."""
+    `blocks` is the volume's size, to choose between the two byte orders where they differ.
+    `strict` takes only what is right in itself: for sectors that may be no directory at all."""
     at = 0
-    while at + 34 <= len(sector) and sector[at]:
-        if _fits(sector, at):
+    while at + 34 <= len(sector):
+        if not sector[at]:
+            at = _resynchronise(sector, at + 2) if any(sector[at:]) else len(sector)
+            if at < len(sector):
+                yield DAMAGED  # a record follows the zeros that should end the sector
+            continue
+        if _fits(sector, at) and (not strict or _orders_agree(sector, at)):
             yield _record(sector, at, sector[at], blocks)
             at += sector[at]
             continue
@@ -52,7 +59,13 @@ def _fits(sector: bytes, at: int) -> bool:
 
 def _orders_agree(sector: bytes, at: int) -> bool:
     lba, length = sector[at + 2 : at + 10], sector[at + 10 : at + 18]
-    return lba[:4] == lba[:3:-1] and length[:4] == length[:3:-1] and sector[at + 32] > 0
+    same = lba[:4] == lba[:3:-1] and length[:4] == length[:3:-1]
+    return same and any(lba) and sector[at + 32] > 0
+
+
+def _big_endian_is_used(sector: bytes, at: int) -> bool:
+    """Some writers leave the second order out: that is no damage."""
+    return any(sector[at + 6 : at + 10]) or any(sector[at + 14 : at + 18])
 
 
 def _resynchronise(sector: bytes, at: int) -> int:
@@ -74,6 +87,7 @@ def _record(sector: bytes, at: int, size: int, blocks: int) -> Record:
         associated=bool(flags & 4),
         more_extents=bool(flags & 128),
         interleaved=bool(sector[at + 26] or sector[at + 27]),
+        doubtful=not _orders_agree(sector, at) and _big_endian_is_used(sector, at),
         system_use=sector[name_end + (name_end - at) % 2 : at + size],
     )
 

@@ -31,6 +31,7 @@ class Found:
     parts: tuple[str, ...]
     extents: list[tuple[int, int]]
     kind: str = "file"
+    doubtful: bool = False
 
     @property
     def bytes(self) -> int:
@@ -47,16 +48,18 @@ class Walk:
     damaged: list[str] = field(default_factory=list)
     loops: list[str] = field(default_factory=list)
     cut: bool = False  # the limit on records was reached: there is more
+    relocated: set[tuple[str, ...]] = field(default_factory=set)  # Rock Ridge's own folders
 
 
-def walk(tree: Tree, read_at: ReadAt, limits: Limits) -> Walk:
-    """Every file below the tree's root, then below any directory that only the path table knows."""
-    return _Walker(tree, read_at, limits).run()
+def walk(tree: Tree, read_at: ReadAt, size: int, limits: Limits) -> Walk:
+    """Every file below the tree's root, then below any directory that only the path table knows.
+    `size` is the medium's, in bytes."""
+    return _Walker(tree, read_at, size, limits).run()
 
 
 class _Walker:
-    def __init__(self, tree: Tree, read_at: ReadAt, limits: Limits) -> None:
-        self.tree, self.read_at, self.limits = tree, read_at, limits
+    def __init__(self, tree: Tree, read_at: ReadAt, size: int, limits: Limits) -> None:
+        self.tree, self.read_at, self.size, self.limits = tree, read_at, size, limits
         self.walk = Walk()
         self.skip = 0  # SUSP bytes to skip, from the root's SP
         self.seen: dict[int, tuple[str, ...]] = {}
@@ -73,6 +76,7 @@ class _Walker:
                 self.walk.damaged.append("/".join(parts))
                 self._enter(block, int.from_bytes(start[10:14], "little"), parts)
                 self._drain()
+        self.walk.directories -= len(self.walk.relocated)
         folders = {block * self.tree.block for block in self.seen}
         self.walk.files = [
             f for f in self.walk.files if not (f.extents and f.extents[0][0] in folders)
@@ -95,34 +99,38 @@ class _Walker:
             self._directory(block, length, parts)
 
     def _directory(self, block: int, length: int, parts: tuple[str, ...]) -> None:
-        whole = True
+        start = block * self.tree.block
+        first = self.read_at(start, SECTOR)
+        stands = directory_stands(first, block)
+        own = int.from_bytes(first[10:14], "little")
+        whole = (stands and own in (length, 0)) or not length
+        if stands and own and first[10:14] == first[17:13:-1]:
+            length = own
+        entered = len(self.walk.files) + len(self.queue)
         pending: Found | None = None
-        for item in self._records(block, length):
+        for item in self._records(start, min(length, _MOST_DIRECTORY_BYTES), not stands):
             self.records += 1
             if self.records > self.limits.directory_records or self.sectors < 0:
                 self.walk.cut = True
                 break
-            if isinstance(item, Damaged):
-                whole = False
-            else:
+            whole = whole and not (isinstance(item, Damaged) or item.doubtful)
+            if isinstance(item, Record):
                 pending = self._take(item, parts, pending)
+        if not stands and parts and entered == len(self.walk.files) + len(self.queue):
+            self.walk.files.append(Found(parts, [(start, length)]))  # a file, called a folder
         if not whole:
             self.walk.damaged.append("/".join(parts))
 
-    def _records(self, block: int, length: int) -> Iterator[Record | Damaged]:
-        start = block * self.tree.block
-        first = self.read_at(start, SECTOR)
-        own = int.from_bytes(first[10:14], "little")
-        if not directory_stands(first, block):
-            yield DAMAGED
-        elif 0 < own <= _MOST_DIRECTORY_BYTES:
-            length = max(length, own) if 0 < length <= _MOST_DIRECTORY_BYTES else own
-        for at in range(0, min(length, _MOST_DIRECTORY_BYTES), SECTOR):
-            sector = self.read_at(start + at, SECTOR)
+    def _records(self, start: int, length: int, strict: bool) -> Iterator[Record | Damaged]:
+        for at in range(start, start + length, SECTOR):
+            sector = self.read_at(at, SECTOR)
             self.sectors -= 1
-            if len(sector) < SECTOR or self.sectors < 0:
+            another = at > start and sector[32:34] == b"\1\0"
+            if len(sector) < SECTOR or self.sectors < 0 or another:
                 yield DAMAGED
-            yield from parse_sector(sector, self.tree.blocks)
+            if at >= self.size or another:
+                return
+            yield from parse_sector(sector, self.tree.blocks, strict)
 
     def _take(self, r: Record, parts: tuple[str, ...], pending: Found | None) -> Found | None:
         """Files or queues one record; returns the file whose next extent may follow."""
@@ -134,6 +142,7 @@ class _Walker:
         self.walk.rock_ridge |= not parts and susp.name is not None
         here = (*parts, self._name(r, susp))
         if susp.relocated:
+            self.walk.relocated.add(parts)
             return None  # entered where its CL stands
         if susp.child is not None:
             self._enter(susp.child, 0, here)
@@ -150,7 +159,7 @@ class _Walker:
         if pending is not None and pending.parts == here:
             pending.extents.append(extent)
         else:
-            pending = Found(here, [extent] if r.length else [], _kind(r, susp))
+            pending = Found(here, [extent] if r.length else [], _kind(r, susp), r.doubtful)
             self.walk.files.append(pending)
         return pending if r.more_extents else None
 
@@ -164,7 +173,7 @@ class _Walker:
 
     def _name(self, r: Record, susp: RockRidge) -> str:
         if susp.name:
-            return susp.name.decode("utf-8", "backslashreplace")
+            return susp.name.decode("utf-8", "backslashreplace").replace("\0", "\\x00")
         name = plain_name(r.identifier, self.tree.joliet)
         return "._" + name if r.associated else name
 
@@ -200,6 +209,7 @@ def _kind(r: Record, susp: RockRidge) -> str:
 def plain_name(identifier: bytes, joliet: bool) -> str:
     """A file identifier without version and without the dot of an empty extension."""
     name = identifier.decode("utf-16-be" if joliet else "utf-8", "backslashreplace")
+    name = name.rstrip("\0").replace("\0", "\\x00")
     stem, separator, version = name.rpartition(";")
     if separator and ((version.isascii() and version.isdigit()) or not version):
         name = stem
