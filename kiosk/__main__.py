@@ -12,7 +12,7 @@ import typer
 
 from kiosk import __version__
 from kiosk.cli import adt, importing, inspecting
-from kiosk.cli.context import ConfigOption, JsonOption, opened, say
+from kiosk.cli.context import ConfigOption, JsonOption, fail, opened, say
 from kiosk.model.patient import Identifier
 
 app = typer.Typer(
@@ -65,6 +65,23 @@ def import_(
     if stopped:
         say(stopped)
     raise typer.Exit(code)
+
+
+@app.command()
+def match(
+    as_json: Annotated[bool, typer.Option("--json", help="JSON Lines, as always.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Stated identities as JSON Lines on standard input; for each the decision and why."""
+    from kiosk.cli import match as matching
+
+    with opened(config) as context:
+        lookup = matching.lookup_in(context.store)
+        try:
+            for line in matching.match(sys.stdin, lookup, context.policy.identity):
+                typer.echo(line)
+        except matching.BadQuery as e:
+            fail(str(e), code=2)
 
 
 @app.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from kiosk import delivery, media
@@ -139,14 +139,14 @@ def _feed(context: Context) -> Check:
         return Check("registration feed", WARN, "Switched off: nobody is matched.", "adt.enabled")
     with context.store.read() as tx:
         last, size = tx.roster.last_message_at(), tx.roster.size()
-    if last is None:
+    if not last:
         return Check(
             "registration feed",
             WARN,
             "No registration message has arrived yet: every disc waits for a person.",
             f"Point the HL7 ADT feed at port {context.policy.adt.port} of this kiosk.",
         )
-    age = context.store.now() - last
+    age = context.store.now() - datetime.fromisoformat(last)
     said = f"{size} patients; the newest message is {age.total_seconds() / 60:.0f} minutes old"
     if age > timedelta(hours=context.policy.adt.max_age_hours):
         return Check("registration feed", FAIL, said, "Ask the interface team why it is silent.")

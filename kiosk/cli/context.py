@@ -11,8 +11,10 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from kiosk import identity, store
+from kiosk import identity
 from kiosk.policy import ConfigError, Policy, load, state_folder
+from kiosk.store import Store, StoreUnusable, Vault
+from kiosk.store import open as open_store
 
 SYSTEM_CONFIG = Path("/etc/kiosk/kiosk.toml")
 
@@ -28,8 +30,8 @@ class Context:
     policy: Policy
     config: Path | None
     state: Path
-    store: store.Store
-    vault: store.Vault
+    store: Store
+    vault: Vault
 
 
 def config_path(given: Path | None) -> Path | None:
@@ -57,13 +59,13 @@ def opened(given: Path | None) -> Iterator[Context]:
     try:
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
         url = policy.database.url or f"sqlite:///{state / 'kiosk.db'}"
-        rows = store.open(url, keys_of=identity.keys_of, name_keys_of=identity.name_keys_of)
+        rows = open_store(url, keys_of=identity.keys_of, name_keys_of=identity.name_keys_of)
     except OSError as e:
         fail(f"{state}: cannot be used ({e.strerror}). Check the path and its permissions.")
-    except store.StoreUnusable as e:
+    except StoreUnusable as e:
         fail(str(e))
     try:
-        yield Context(policy, config_path(given), state, rows, store.Vault(state / "vault"))
+        yield Context(policy, config_path(given), state, rows, Vault(state / "vault"))
     finally:
         rows.close()
 

@@ -7,10 +7,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from kiosk.engine.casework import candidates
 from kiosk.identity import propose
 from kiosk.model.matching import Candidate, Evidence, IndexStatistics, Proposal
 from kiosk.model.patient import Identifier, LocalPatient, PatientIdentity, PersonName
 from kiosk.policy.sections import Identity
+from kiosk.store import Store
 
 # The roster's candidates for a stated patient and the patient the front desk picked, if any, with
 # the picked record among them, and the statistics for their `identity.name_keys`.
@@ -106,3 +108,15 @@ def _candidate(candidate: Candidate) -> dict[str, Any]:
 
 def _weights(evidence: Iterator[Evidence]) -> dict[str, float]:
     return {e.field: round(e.weight, 3) for e in evidence}
+
+
+def lookup_in(rows: Store) -> Lookup:
+    """Candidates and statistics from the store's roster, as the engine looks them up."""
+
+    def lookup(
+        stated: PatientIdentity, picked: Identifier | None
+    ) -> tuple[Sequence[LocalPatient], IndexStatistics]:
+        with rows.read() as tx:
+            return candidates(tx, stated, picked)
+
+    return lookup

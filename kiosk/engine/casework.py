@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from kiosk import coercion, identity
 from kiosk.engine.parts import Settlement, Site
 from kiosk.model.content import InstanceStatus, Study
 from kiosk.model.delivery import CoercionRefused
-from kiosk.model.matching import Action, Proposal, Recommendation, Resolution
-from kiosk.model.patient import LocalPatient, PatientIdentity, PatientStatus
+from kiosk.model.matching import Action, IndexStatistics, Proposal, Recommendation, Resolution
+from kiosk.model.patient import Identifier, LocalPatient, PatientIdentity, PatientStatus
 from kiosk.model.plain import to_plain
 from kiosk.model.work import Case
 from kiosk.store import Held, Lease, Transaction
@@ -41,12 +41,19 @@ def match(site: Site, case: Case) -> Settlement:
 def propose(site: Site, case: Case) -> Proposal:
     """What the matcher says of a case, with the roster as it is now."""
     with site.store.read() as tx:
-        found = tx.roster.candidates(identity.keys(case.stated))
-        if case.picked and (picked := tx.roster.resolve(case.picked)):
-            found = (picked, *(each for each in found if each.key != picked.key))
-        names = identity.name_keys(case.stated).union(*map(identity.name_keys_of, found))
-        statistics = tx.roster.statistics(names)
+        found, statistics = candidates(tx, case.stated, case.picked)
     return identity.propose(case.stated, found, statistics, site.policy.identity, case.picked)
+
+
+def candidates(
+    tx: Transaction, stated: PatientIdentity, picked: Identifier | None
+) -> tuple[tuple[LocalPatient, ...], IndexStatistics]:
+    """The roster's records worth comparing, the picked one first, and how common their names."""
+    found = tx.roster.candidates(identity.keys(stated))
+    if picked and (chosen := tx.roster.resolve(picked)):
+        found = (chosen, *(each for each in found if each.key != chosen.key))
+    names = identity.name_keys(stated).union(*map(identity.name_keys_of, found))
+    return found, tx.roster.statistics(names)
 
 
 def _why_ask(site: Site, case: Case, proposal: Proposal) -> tuple[str, ...]:
@@ -68,7 +75,7 @@ def _feed_is_stale(site: Site) -> bool:
     with site.store.read() as tx:
         last = tx.roster.last_message_at()
     limit = timedelta(hours=site.policy.adt.max_age_hours)
-    return last is None or site.now() - last > limit
+    return not last or site.now() - datetime.fromisoformat(last) > limit
 
 
 def release(site: Site, case: Case) -> Settlement:

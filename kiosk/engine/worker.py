@@ -17,6 +17,7 @@ from pathlib import Path
 from kiosk.engine import pipeline
 from kiosk.engine.parts import Settlement, Site
 from kiosk.engine.pipeline import Step
+from kiosk.engine.revisiting import revisit
 from kiosk.store import DatabaseBusy, Lease, LeaseLost
 
 log = logging.getLogger("kiosk.engine")
@@ -69,7 +70,7 @@ class Engine:
     def run_once(self) -> bool:
         """Every step at most once, in the caller's thread; whether any had something to do."""
         steps = dict.fromkeys(step for steps in self._resources.values() for step in steps)
-        worked = [self._take(step) for step in steps]
+        worked = [revisit(self.site), *(self._take(step) for step in steps)]
         return any(worked)
 
     def run(self) -> None:
@@ -79,6 +80,7 @@ class Engine:
             for name, steps in self._resources.items()
         ]
         threads.append(threading.Thread(target=self._keep_leases, name="leases"))
+        threads.append(threading.Thread(target=self._revisit, name="revisit"))
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -99,6 +101,15 @@ class Engine:
     def _work(self, steps: tuple[Step, ...]) -> None:
         while not self._stopping.is_set():
             if not any(self._take(step) for step in steps):
+                self._stopping.wait(IDLE_SECONDS)
+
+    def _revisit(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                worked = revisit(self.site)
+            except DatabaseBusy:
+                worked = False
+            if not worked:
                 self._stopping.wait(IDLE_SECONDS)
 
     def _take(self, step: Step) -> bool:

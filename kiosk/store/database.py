@@ -17,7 +17,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, select, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool, QueuePool
@@ -29,6 +29,7 @@ from kiosk.store.deliveries import Deliveries
 from kiosk.store.intakes import Intakes
 from kiosk.store.journal import Journal
 from kiosk.store.roster import Roster
+from kiosk.store.tables import mark
 
 Clock = Callable[[], datetime]
 KeysOf = Callable[[LocalPatient], frozenset[str]]
@@ -53,6 +54,18 @@ class Transaction:
         self.cases = Cases(connection, self.journal, store.now)
         self.deliveries = Deliveries(connection, self.journal, store.now)
         self.roster = Roster(connection, store.keys_of, store.name_keys_of)
+
+    def mark(self, station: str, name: str) -> int:
+        """How far the reader of that name has come, 0 at first."""
+        where = (mark.c.station == station) & (mark.c.name == name)
+        return int(self.connection.execute(select(mark.c.value).where(where)).scalar() or 0)
+
+    def set_mark(self, station: str, name: str, value: int) -> None:
+        where = (mark.c.station == station) & (mark.c.name == name)
+        change = update(mark).where(where).values(value=value)
+        if self.connection.execute(change).rowcount == 0:
+            row = {"station": station, "name": name, "value": value}
+            self.connection.execute(mark.insert().values(row))
 
     def end_case(self, case_id: int) -> None:
         """After a delivery or a decision: the case is DONE when all of its deliveries ended well,

@@ -206,6 +206,15 @@ destination = Table(
     Column("due", Float, nullable=False, default=0.0),
 )
 
+# How far a reader of a change feed has come.
+mark = Table(
+    "mark",
+    METADATA,
+    Column("station", String(64), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+
 journal = Table(
     "journal",
     METADATA,
