@@ -33,7 +33,7 @@ Checks = Callable[[], Iterable[HealthLine]]
 
 
 class Refused(Exception):
-    """What was asked cannot be done; `message` says why and what to do, in the catalogue's words."""
+    """What was asked cannot be done; `message` says why and what to do."""
 
     def __init__(self, message: Message) -> None:
         super().__init__(message.id)

@@ -58,9 +58,11 @@ class DeliveriesScreen(DeskScreen):
         line.addWidget(Line(date_words(study.date, words.language), "muted", elide=True), 1)
         line.addWidget(Line(safe(item.ticket, 24), elide=True), 2)
         line.addWidget(Line(safe(item.destination, 24), elide=True), 1)
-        sent = words("count.received", k=study.received, m=study.images)
+        sent = words("count.received-of", k=study.received, m=study.images)
         line.addWidget(Line(sent, elide=True), 2)
-        line.addWidget(Line(words("count.checked", k=study.checked, m=study.images), elide=True), 2)
+        line.addWidget(
+            Line(words("count.checked-of", k=study.checked, m=study.images), elide=True), 2
+        )
         chip = Chip(look, STAGES[study.stage], words(f"stage.{study.stage.value}"))
         line.addWidget(chip)
         if Doing.RETRY in header.may and study.stage is not Stage.CHECKED:

@@ -93,14 +93,14 @@ class Picture(QLabel):
     """An icon of our own drawing; decoration unless it is given a name to be read out."""
 
     def __init__(
-        self, theme: Theme, name: str, token: str = "text", size: str | float = "icon"
+        self, theme: Theme, name: str, tint: str = "text", size: str | float = "icon"
     ) -> None:
         super().__init__()
         self._theme, self._size = theme, size
-        self.draw(name, token)
+        self.draw(name, tint)
 
-    def draw(self, name: str, token: str) -> None:
-        self.setPixmap(self._theme.pixmap(name, token, self._size))
+    def draw(self, name: str, tint: str) -> None:
+        self.setPixmap(self._theme.pixmap(name, tint, self._size))
         self.setFixedSize(self._theme.px(self._size), self._theme.px(self._size))
 
 

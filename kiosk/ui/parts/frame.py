@@ -27,6 +27,7 @@ class Screen(QWidget):
         self.main: Button | None = None
         self._shown: Any = None
         self.setProperty("role", "screen")
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setStyleSheet(look.theme.style())
         self.whole = column(self)
@@ -41,6 +42,10 @@ class Screen(QWidget):
 
     def draw(self, snapshot: Any) -> None:
         raise NotImplementedError
+
+    def greet(self) -> None:
+        """The screen has just come up: the focus goes to what is read out first."""
+        self.setFocus()
 
     def ask(self, command: str, **needs: Any) -> None:
         self.asked.emit(command, needs)
@@ -59,13 +64,15 @@ class TouchScreen(Screen):
     def __init__(self, look: Look) -> None:
         super().__init__(look)
         theme = look.theme
+        self.page = 0
+        self._header: Header | None = None
+        self._recipe: tuple[Any, ...] | None = None
         self.header, self._head = bar(look, "header")
         self.footer, self._foot = bar(look, "footer")
         middle = column(spacing=theme.px("gap"))
         side = theme.px("pad", 1.6)
         middle.setContentsMargins(side, theme.px("pad"), side, theme.px("pad", 0.8))
         self.title = Line.wrapped(kind="title")
-        self.title.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         middle.addWidget(self.title)
         middle.addLayout(self.body, 1)
         self.whole.addWidget(self.header)
@@ -73,36 +80,51 @@ class TouchScreen(Screen):
         self.whole.addWidget(self.footer)
 
     def draw(self, snapshot: Any) -> None:
-        self.main = None
-        clear(self._head)
-        clear(self._foot)
+        self.draw_header(snapshot.header)
         clear(self.body)
-        _head_line(self.look, self._head, snapshot.header)
         self.fill(snapshot.body)
         self.title.setVisible(bool(self.title.text()))
+
+    def draw_header(self, header: Header) -> None:
+        if header != self._header:
+            self._header = header
+            clear(self._head)
+            _head_line(self.look, self._head, header)
 
     def fill(self, body: Any) -> None:
         raise NotImplementedError
 
+    def turned(self, page: int) -> None:
+        """The page somebody turned to stays when a new snapshot is drawn."""
+        self.page = page
+
     def foot(
         self, *left: Button, right: tuple[Button, ...] = (), main: Button | None = None
     ) -> None:
-        """The footer: ways back on the left, ways on to the right, the main one last."""
+        """The footer: ways back on the left, ways on to the right, the main one last. The same
+        buttons are left standing, so that a press never falls on one that is being replaced."""
+        ways_on = (*right, main) if main is not None else right
+        recipe = tuple((b.text(), b.isEnabled(), b.property("needs")) for b in (*left, *ways_on))
+        if recipe == self._recipe:
+            for button in (*left, *ways_on):
+                button.deleteLater()
+            return
+        self._recipe, self.main = recipe, main
+        clear(self._foot)
         for button in left:
             self._foot.addWidget(button)
         self._foot.addStretch(1)
-        for button in right:
+        for button in ways_on:
             self._foot.addWidget(button)
-        if main is not None:
-            self._foot.addWidget(main)
-            self.main = main
-        self.footer.setVisible(self._foot.count() > 1)
+        self.footer.setVisible(bool(recipe))
 
     def button(
         self, message_id: str, command: str, kind: str = "wide", icon: str = "", **needs: Any
     ) -> Button:
         text = self.look.words(message_id)
-        return Button(self.look, text, lambda: self.ask(command, **needs), kind, icon)
+        button = Button(self.look, text, lambda: self.ask(command, **needs), kind, icon)
+        button.setProperty("needs", f"{command} {sorted(needs.items())}")
+        return button
 
 
 def bar(look: Look, role: str) -> tuple[QFrame, QHBoxLayout]:

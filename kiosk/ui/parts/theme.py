@@ -50,13 +50,14 @@ class Theme:
             return PALETTES[self.palette][token]
         return f"{self.px(token, times)}px"
 
-    def icon(self, name: str, token: str = "text", size: str | float = "icon") -> QIcon:
-        return QIcon(
-            QPixmap.fromImage(_draw(name, PALETTES[self.palette][token], self.px(size), 1))
-        )
+    def icon(self, name: str, tint: str = "text", size: str | float = "icon") -> QIcon:
+        return QIcon(QPixmap.fromImage(self._image(name, tint, size, 1)))
 
-    def pixmap(self, name: str, token: str = "text", size: str | float = "icon") -> QPixmap:
-        return QPixmap.fromImage(_draw(name, PALETTES[self.palette][token], self.px(size), 2))
+    def pixmap(self, name: str, tint: str = "text", size: str | float = "icon") -> QPixmap:
+        return QPixmap.fromImage(self._image(name, tint, size, 2))
+
+    def _image(self, name: str, tint: str, size: str | float, ratio: int) -> QImage:
+        return _draw(name, PALETTES[self.palette][tint], self.px(size), ratio)
 
 
 @cache

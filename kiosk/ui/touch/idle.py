@@ -9,9 +9,10 @@ from PySide6.QtCore import Qt
 
 from kiosk.desk.snapshots import DriveLine, Idle, Mood, Notice
 from kiosk.model.medium import DriveState
-from kiosk.ui.parts.cells import Button, Card, Line, Look, NoticePanel, Picture, across, column
+from kiosk.ui.parts.cells import Card, Line, Look, NoticePanel, Picture, across, column
 from kiosk.ui.parts.cells import Chip as StateChip
 from kiosk.ui.parts.frame import TouchScreen
+from kiosk.ui.parts.messages import LANGUAGES
 from kiosk.ui.parts.text import safe
 
 DRIVES: dict[DriveState, Mood] = {
@@ -59,16 +60,14 @@ class IdleScreen(TouchScreen):
         self.body.addWidget(_centred(body.off.id, "code"))
 
     def _languages(self) -> None:
-        for code in ("en", "es", "de"):
-            name = self.look.words(f"language.{code}")
-            button = Button(self.look, name, lambda c=code: self.ask("language", code=c))
+        buttons = []
+        for code in LANGUAGES:
+            button = self.button(f"language.{code}", "language", kind="", code=code)
             button.setCheckable(True)
             button.setChecked(self.look.words.language.startswith(code))
-            self._foot.addWidget(button)
-        self._foot.addStretch(1)
-        theme_button = self.button("button.theme", "theme", kind="", icon="theme")
-        self._foot.addWidget(theme_button)
-        self.footer.setVisible(True)
+            buttons.append(button)
+        theme = self.button("button.theme", "theme", kind="", icon="theme")
+        self.foot(*buttons, right=(theme,))
 
 
 def _centred(text: str, kind: str) -> Line:

@@ -36,7 +36,7 @@ class ProblemScreen(TouchScreen):
         self.body.addLayout(both)
         if body.studies:
             self.body.addWidget(Line(look.words("label.read-anyway"), "smallstrong"))
-            self.body.addWidget(Pages(look, body.studies, self._study), 1)
+            self.body.addWidget(Pages(look, body.studies, self._study, self.page, self.turned), 1)
         else:
             self.body.addStretch(2)
         self._code(body)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QProgressBar, QWidget
 
@@ -19,6 +22,17 @@ class ReadingScreen(TouchScreen):
     def __init__(self, look: Look) -> None:
         super().__init__(look)
         self._furthest: tuple[int, int] = (0, 0)
+        self._still: Reading | None = None
+
+    def draw(self, snapshot: Any) -> None:
+        """Only the bar moves where only the figures did: nothing under a finger is replaced."""
+        still = replace(snapshot.body, bytes_done=0, files_done=0, seconds_left=-1)
+        if still == self._still:
+            self.draw_header(snapshot.header)
+            self._move(snapshot.body)
+        else:
+            self._still = still
+            super().draw(snapshot)
 
     def fill(self, body: Reading) -> None:
         look, words = self.look, self.look.words
@@ -47,26 +61,30 @@ class ReadingScreen(TouchScreen):
         return card
 
     def _how_far(self, body: Reading) -> QWidget:
-        look, words = self.look, self.look.words
+        look = self.look
         card = Card(look)
         card.add(across(look, *(_phase(look, p, body.phase) for p in PHASES), None, gap=3.0))
-        percent = self._percent(body)
-        bar = QProgressBar()
-        bar.setTextVisible(False)
-        bar.setRange(0, 100)
-        bar.setValue(percent)
-        bar.setAccessibleName(words("label.percent", p=percent))
-        bar.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        card.add(bar)
-        line = row(spacing=look.theme.px("gap", 2))
-        line.addWidget(Line(words("label.percent", p=percent), "strong"))
-        if body.files_total:
-            text = words("label.files-of", n=body.files_done, m=body.files_total)
-            line.addWidget(Line(text, "muted"))
-        line.addStretch(1)
-        line.addWidget(Line(_time_left(look, body), "muted"))
-        card.add(line)
+        self._bar = QProgressBar()
+        self._bar.setTextVisible(False)
+        self._bar.setRange(0, 100)
+        self._bar.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        card.add(self._bar)
+        self._share, self._files = Line("", "strong"), Line("", "muted")
+        self._left = Line("", "muted")
+        card.add(across(look, self._share, self._files, None, self._left, gap=2.0))
+        self._move(body)
         return card
+
+    def _move(self, body: Reading) -> None:
+        """The figures that change four times a second."""
+        words, percent = self.look.words, self._percent(body)
+        said = words("label.percent", p=percent)
+        self._bar.setValue(percent)
+        self._bar.setAccessibleName(said)
+        self._share.setText(said)
+        files = words("label.files-of", n=body.files_done, m=body.files_total)
+        self._files.setText(files if body.files_total else "")
+        self._left.setText(_time_left(self.look, body))
 
     def _percent(self, body: Reading) -> int:
         share = body.bytes_done * 100 // body.bytes_total if body.bytes_total else 0
@@ -79,7 +97,7 @@ class ReadingScreen(TouchScreen):
 
     def _pages(self, body: Reading) -> QWidget:
         pairs = [body.studies[i : i + 2] for i in range(0, len(body.studies), 2)]
-        return Pages(self.look, pairs, self._pair)
+        return Pages(self.look, pairs, self._pair, self.page, self.turned)
 
     def _pair(self, pair: object) -> QWidget:
         holder = QWidget()

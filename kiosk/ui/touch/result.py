@@ -15,11 +15,13 @@ from kiosk.ui.touch.studies import STAGES, DeliveryCard, Pages
 SHOWN = {
     "PatientName": "field.name",
     "PatientID": "field.identifier",
-    "IssuerOfPatientID": "field.issuer",
     "PatientBirthDate": "field.birth_date",
     "PatientSex": "field.sex",
     "AccessionNumber": "field.accession",
 }
+
+
+LOW = 270.0  # millimetres: a lower screen has room for two lines where others have four
 
 
 class ResultScreen(TouchScreen):
@@ -39,7 +41,7 @@ class ResultScreen(TouchScreen):
         for patient in body.patients:
             items.append(patient)
             items += patient.studies
-        return Pages(self.look, items, self._item)
+        return Pages(self.look, items, self._item, self.page, self.turned)
 
     def _item(self, item: object) -> QWidget:
         if isinstance(item, StudyLine):
@@ -52,11 +54,12 @@ class ResultScreen(TouchScreen):
         aside = column(spacing=look.theme.px("gap"))
         for notice in body.notices[:2]:
             aside.addWidget(NoticePanel(look, notice))
+        room = 2 if self.height() < look.theme.px(LOW) else 4
         changed = tuple(c for p in body.patients for c in p.changes if c.keyword in SHOWN)
         if changed:
-            aside.addWidget(_changes(look, changed[:4]))
+            aside.addWidget(_changes(look, changed[:room]))
         if body.left_out:
-            aside.addWidget(_left_out(look, body))
+            aside.addWidget(_left_out(look, body, room + 1))
         aside.addStretch(1)
         aside.addWidget(_receipt(look, body))
         return aside
@@ -111,11 +114,11 @@ def _shown(look: Look, change: Change, value: str) -> str:
     return safe(value, 40)
 
 
-def _left_out(look: Look, body: Result) -> Card:
+def _left_out(look: Look, body: Result, room: int) -> Card:
     """What was on the disc and is not brought in, so that nothing is silently missing."""
     words, card = look.words, Card(look)
     card.add(Line(words("label.left-out", n=body.files), "smallstrong"))
-    for part in body.left_out[:4]:
+    for part in body.left_out[:room]:
         card.add(Line(words(f"left.{part.bucket}", n=part.count), elide=True))
     return card
 

@@ -81,8 +81,8 @@ def _counts(look: Look, study: StudyLine) -> str:
     words, total = look.words, study.images
     parts = [words("label.images", n=total)]
     if study.stage not in (Stage.HIM, Stage.WAITING):
-        parts.append(words("count.received", k=study.received, m=total))
-        parts.append(words("count.checked", k=study.checked, m=total))
+        parts.append(words("count.received", k=study.received))
+        parts.append(words("count.checked", k=study.checked))
     for name in ("damaged", "refused", "held"):
         if count := getattr(study, name):
             parts.append(words(f"label.{name}", n=count))
@@ -124,12 +124,17 @@ class Pages(QWidget):
     """As many rows as fit; big arrows for the rest. No scrolling on a touch screen."""
 
     def __init__(
-        self, look: Look, items: Sequence[object], make: Callable[[object], QWidget]
+        self,
+        look: Look,
+        items: Sequence[object],
+        make: Callable[[object], QWidget],
+        page: int = 0,
+        turned: Callable[[int], None] = lambda page: None,
     ) -> None:
         super().__init__()
         self._look, self._items, self._make = look, items, make
         self._tall = look.theme.px("main")
-        self._page, self._fit = 0, 0
+        self._page, self._fit, self._turned = page, 0, turned
         layout = column(self, spacing=look.theme.px("gap"))
         self._rows: QVBoxLayout = column(spacing=look.theme.px("gap", 0.8))
         self._arrows = row(spacing=look.theme.px("gap"))
@@ -164,6 +169,7 @@ class Pages(QWidget):
 
     def _turn(self, by: int) -> None:
         self._page += by
+        self._turned(self._page)
         self._draw()
 
     def _draw(self) -> None:
@@ -176,6 +182,7 @@ class Pages(QWidget):
             widget = self._make(item)
             widget.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
             self._rows.addWidget(widget)
+            widget.show()
         self._rows.addStretch(1)
         if pages > 1:
             self._add_arrows(pages)

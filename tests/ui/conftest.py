@@ -1,0 +1,50 @@
+"""A look in every palette, and screens by the kind of their snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from kiosk.desk.snapshots import TouchSnapshot
+from kiosk.ui.parts.cells import Look
+from kiosk.ui.parts.frame import Screen
+from kiosk.ui.parts.messages import Words
+from kiosk.ui.parts.theme import Theme
+from kiosk.ui.touch import SCREENS
+from kiosk.ui.window import DESK_SCREENS
+
+DOTS = {"touch": 3.38, "desk": 3.62}  # a 19 inch 1280 x 1024 touch screen, a 24 inch full HD one
+
+Opened = Callable[..., Screen]
+
+
+def look(density: str = "touch", palette: str = "light", language: str = "en") -> Look:
+    return Look(Theme(palette, density, DOTS[density]), Words(language))
+
+
+@pytest.fixture
+def opened(qtbot: QtBot) -> Opened:
+    """`opened(snapshot)`: the snapshot's own screen, shown at a size, ready to be looked at."""
+
+    def open_(
+        snapshot: Any,
+        palette: str = "light",
+        language: str = "en",
+        size: tuple[int, int] = (1280, 1024),
+    ) -> Screen:
+        touch = isinstance(snapshot, TouchSnapshot)
+        kinds: dict[type, type[Screen]] = {**SCREENS, **DESK_SCREENS}
+        kind = kinds[type(snapshot.body) if touch else type(snapshot)]
+        screen = kind(look("touch" if touch else "desk", palette, language))
+        qtbot.addWidget(screen)
+        screen.resize(*size)
+        screen.show()
+        screen.present(snapshot)
+        screen.greet()
+        qtbot.waitExposed(screen)
+        return screen
+
+    return open_
