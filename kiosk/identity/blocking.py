@@ -1,8 +1,11 @@
 """Which roster records are worth comparing: keys that two records of one person share.
 
 A record is found when it shares any key. `d:` is a birth date with the first two letters of a
-name, `y:`/`m:` a name with the year or the day of birth (a date with an error), `n:` a full name
-(a date missing), `i:` an identifier. Names are taken in both orders, so a swap is found too.
+name, `y:`/`m:` a name with the year or the day of birth (a date with an error), `n:` a full name,
+`i:` an identifier. Family and given names are taken in either order, so a swap is found too.
+Records also carry `s:`, how the full name sounds, for discs without a birth date, and `b:`, the
+birth date alone, for discs without a name; a disc asks for them only when it needs them, as many
+records share one.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from kiosk.identity import nicknames
-from kiosk.identity.dates import known_date
+from kiosk.identity.likeness import known_date
 from kiosk.identity.names import Reading, parse, sound
 from kiosk.model.patient import Identifier, LocalPatient, PatientIdentity, PersonName
 
@@ -23,25 +26,47 @@ def keys(
     prior: Iterable[Identifier] = (),
     former: Iterable[PersonName] = (),
 ) -> frozenset[str]:
-    """The blocking keys of what a disc or a record states; `name_keys` are among them."""
-    identifiers = [*patient.identifiers, *prior]
-    names = [*patient.names, *former][:_MAX_NAMES]
-    date = known_date(patient.birth_date)
-    found = {f"i:{value}" for i in identifiers if (value := plain_number(i.value))}
-    for name in names:
-        parsed = parse(name)
-        if parsed.placeholder:
-            continue
-        if parsed.ideographic:
-            found.add(f"n:{parsed.ideographic}")
-        for reading in parsed.readings:
-            found.update(_reading_keys(reading, date, bool(parsed.newborn)))
+    """The blocking keys of what a disc states; its `name_keys` are among them."""
+    date, readings = _core(patient, former)
+    found = _common(patient, prior, former)
+    if not date:
+        found |= {key for r in readings for key in _sounds(r)}
+    if not readings and date:
+        found.add(f"b:{date}")
     return frozenset(found)
 
 
 def keys_of(local: LocalPatient) -> frozenset[str]:
-    """The blocking keys to store for a roster record."""
-    return keys(local.identity, local.prior_identifiers, local.former_names)
+    """The blocking keys to store for a roster record: those of its identity and of its former
+    names and numbers, and the two kinds that only a poorly identified disc asks for."""
+    date, readings = _core(local.identity, local.former_names)
+    found = _common(local.identity, local.prior_identifiers, local.former_names)
+    found |= {key for r in readings for key in _sounds(r)}
+    return frozenset(found | ({f"b:{date}"} if date else set()))
+
+
+def _core(
+    patient: PatientIdentity, former: Iterable[PersonName]
+) -> tuple[str, tuple[Reading, ...]]:
+    names = [parse(name) for name in (*patient.names, *former)][:_MAX_NAMES]
+    readings = tuple(r for name in names if not name.placeholder for r in name.readings)
+    return known_date(patient.birth_date), readings
+
+
+def _common(
+    patient: PatientIdentity, prior: Iterable[Identifier], former: Iterable[PersonName]
+) -> set[str]:
+    date = known_date(patient.birth_date)
+    identifiers = (*patient.identifiers, *prior)
+    found = {f"i:{value}" for i in identifiers if (value := plain_number(i.value))}
+    for name in [parse(name) for name in (*patient.names, *former)][:_MAX_NAMES]:
+        if name.placeholder:
+            continue
+        if name.ideographic:
+            found.add(f"n:{name.ideographic}")
+        for reading in name.readings:
+            found.update(_reading_keys(reading, date, bool(name.newborn)))
+    return found
 
 
 def name_keys(patient: PatientIdentity, candidates: Iterable[LocalPatient] = ()) -> frozenset[str]:
@@ -67,17 +92,17 @@ def full_name(reading: Reading) -> Iterator[str]:
     """The keys of a full name: every family name, and all of them joined, with the given name."""
     if reading.given:
         for family in {*reading.family, reading.whole}:
-            yield from pair_keys(family, reading.given[0])
+            for form in _forms(reading.given[0]):
+                yield pair_key(family, form)
 
 
-def pair_keys(family: str, given: str) -> Iterator[str]:
-    """The keys of one family and one given name: the same in either order and for nicknames."""
-    for form in _forms(given):
-        yield "n:" + "|".join(sorted((family, form)))
+def pair_key(family: str, given: str) -> str:
+    """The key of one family and one given name, the same in either order."""
+    return "n:" + "|".join(sorted((family, given)))
 
 
 def _forms(given: str) -> list[str]:
-    return sorted(nicknames.formal(given))[:_MAX_FORMS]
+    return [given, *sorted(nicknames.formal(given) - {given})[: _MAX_FORMS - 1]]
 
 
 def _reading_keys(reading: Reading, date: str, newborn: bool) -> Iterator[str]:
@@ -92,3 +117,9 @@ def _reading_keys(reading: Reading, date: str, newborn: bool) -> Iterator[str]:
         for first in {sound(f)[:1] for g in given for f in _forms(g)}:
             yield f"y:{date[:4]}{family}{first}"
             yield f"m:{date[4:]}{family}{first}"
+
+
+def _sounds(reading: Reading) -> Iterator[str]:
+    for family in {sound(f)[:4] for f in (*reading.family, reading.whole)}:
+        for given in reading.given[:1]:
+            yield f"s:{family}|{sound(given)[:3]}"

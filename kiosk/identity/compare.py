@@ -9,16 +9,23 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from kiosk.identity import weights
-from kiosk.identity.blocking import pair_keys, plain_number
-from kiosk.identity.dates import date_level, known_date
-from kiosk.identity.likeness import family_level, given_level, middle_level, swapped
+from kiosk.identity.blocking import pair_key, plain_number
+from kiosk.identity.likeness import (
+    date_level,
+    family_level,
+    given_level,
+    known_date,
+    middle_level,
+    swapped,
+)
 from kiosk.identity.names import Name, Reading, fold, parse
+from kiosk.identity.nicknames import shared_forms
 from kiosk.identity.vetoes import veto
 from kiosk.model.matching import Comparison, Evidence, IndexStatistics
 from kiosk.model.patient import Identifier, LocalPatient, PatientIdentity, PersonName
 
 _ALIKE_FAMILY = frozenset(weights.FAMILY) - {"different", "missing"}
-_ALIKE_GIVEN = frozenset(weights.GIVEN) - {"different", "missing", "initial"}
+_ALIKE_GIVEN = frozenset(("exact", "nickname", "short-form", "one-edit", "sounds-alike"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +107,9 @@ def _fits(mine: Name, theirs: Name, former: bool, sex: str) -> Iterator[_Fit]:
 def _fit(one: Reading, other: Reading, how: tuple[bool, bool, bool], sex: str) -> _Fit:
     turned, former, unnamed = how
     family = family_level(one.family, one.whole, other.family, other.whole)
-    given = "missing" if unnamed else given_level(one.given, other.given)
+    given = "newborn" if unnamed else given_level(one.given, other.given)
     middle = "missing"
-    if given not in ("uses-middle", "missing"):
+    if given not in ("uses-middle", "crossed-initials", "newborn", "missing"):
         middle = middle_level(one.given[1:], other.given[1:])
     weight = _family_bits(family, sex) + weights.GIVEN[given] + weights.MIDDLE[middle]
     weight += weights.SWAPPED * turned + weights.FORMER * former
@@ -132,9 +139,10 @@ def _frequency(fit: _Fit, statistics: IndexStatistics) -> Evidence:
     shared = set(fit.stated.family) & set(fit.local.family)
     partly = fit.family in ("part", "one-of-two") and shared
     families = shared if partly else {fit.local.whole}
-    given = fit.local.given[0]
-    counts = [statistics.counts.get(k, 1) for f in families for k in pair_keys(f, given)]
-    count = max([1, *counts])
+    stated, given = fit.stated.given[0], fit.local.given[0]
+    forms = (fit.given == "nickname" and shared_forms(stated, given)) or {given}
+    counts = [statistics.counts.get(pair_key(f, g), 1) for f in families for g in forms]
+    count = max(counts)
     typical = weights.PSEUDO_RECORDS * 2.0 ** -(weights.FAMILY_BITS + weights.GIVEN_BITS)
     share = (count + typical) / (statistics.size + weights.PSEUDO_RECORDS)
     bits = -math.log2(share) - weights.FAMILY_BITS - weights.GIVEN_BITS
@@ -253,8 +261,10 @@ _GIVEN_WORDS = {
     "nickname": "given name is an everyday form of the other",
     "one-edit": "given name differs in one letter",
     "uses-middle": "given name is the other's middle name",
-    "truncated": "given name is cut short",
+    "short-form": "one given name is a short form of the other",
+    "crossed-initials": "given and middle initials are exchanged",
     "sounds-alike": "given names sound alike",
+    "newborn": "temporary name of a newborn",
     "different": "given name differs",
     "missing": "given name cannot be compared",
 }

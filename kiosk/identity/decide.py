@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from kiosk.identity import weights
 from kiosk.identity.compare import compare, is_identifier_of
+from kiosk.identity.likeness import known_date
 from kiosk.identity.posterior import Pairs, Posterior, odds_of, one_person, posterior, priors
-from kiosk.identity.vetoes import no_birth_date, usable
+from kiosk.identity.vetoes import ceiling, usable
 from kiosk.model.matching import (
     Action,
     Candidate,
@@ -150,8 +151,8 @@ def _capped(weighed: _Weighed, verifying: bool) -> _Weighed:
     if weighed.chosen < 0:
         return weighed
     mine = weighed.comparisons[weighed.chosen]
-    twins = sum(q >= _ONE_PERSON for (i, _), q in weighed.same.items() if i == weighed.chosen)
-    cap = mine.capped_by or no_birth_date(mine, verifying, twins) or _rival(weighed)
+    copies = sum(q >= _ONE_PERSON for (i, _), q in weighed.same.items() if i == weighed.chosen)
+    cap = mine.capped_by or ceiling(mine, verifying, copies) or _rival(weighed)
     comparisons = list(weighed.comparisons)
     comparisons[weighed.chosen] = replace(mine, capped_by=cap)
     return replace(weighed, comparisons=tuple(comparisons))
@@ -191,8 +192,8 @@ def _recommendation(
 ) -> Recommendation:
     if not objections:
         return Recommendation.ACCEPT
-    if verifying or not usable(stated):
-        return Recommendation.REVIEW
+    if verifying or not usable(stated) or not known_date(stated.birth_date):
+        return Recommendation.REVIEW  # nobody can be ruled out without a name or a birth date
     plausible = sum(weighed.found.own) >= settings.none_below
     return Recommendation.REVIEW if plausible else Recommendation.NONE
 

@@ -1,8 +1,9 @@
-"""How alike two family names and two given names are, as a named level (IDENTITY levels)."""
+"""How alike two names and two birth dates are, as a named level."""
 
 from __future__ import annotations
 
 import re
+from datetime import date
 from functools import lru_cache
 
 from rapidfuzz.distance import OSA, JaroWinkler
@@ -11,6 +12,7 @@ from kiosk.identity import nicknames
 from kiosk.identity.names import Reading, sound
 
 _GENDERED = re.compile(r"(?<=.{3})(?:(?<=SK)AYA|(?<=SK)A|(?<=OV)A|(?<=EV)A|(?<=IN)A)$")
+_DEFAULT_DATES = frozenset(("18000101", "18581117", "11111111", "19000101", "19010101", "99991231"))
 Words = tuple[str, ...]
 
 
@@ -65,16 +67,17 @@ def _bare(family: str) -> str:
 
 @lru_cache(maxsize=1 << 16)
 def given_level(one: Words, other: Words) -> str:
-    """`exact`, `nickname`, `one-edit`, `sounds-alike`, `initial`, `truncated`, `uses-middle`,
-    `different` or `missing`, for given names followed by their middle names."""
+    """`exact`, `nickname`, `short-form`, `one-edit`, `sounds-alike`, `initial`, `uses-middle`,
+    `crossed-initials`, `different` or `missing`, for given names followed by their middle names."""
     if not one or not other or one[0].isascii() != other[0].isascii():
         return "missing"
     if one[0] == other[0] or _joined(one, other):
         return "exact"
-    first = _first_level(one[0], other[0])
-    if first in ("", "initial") and _uses_middle(one, other):
+    if (level := _first_level(one[0], other[0])) not in ("", "initial"):
+        return level
+    if _uses_middle(one, other):
         return "uses-middle"
-    return first or "different"
+    return level or ("crossed-initials" if _crossed(one, other) else "different")
 
 
 def _joined(one: Words, other: Words) -> bool:
@@ -85,19 +88,38 @@ def _joined(one: Words, other: Words) -> bool:
 def _first_level(one: str, other: str) -> str:
     if len(one) == 1 or len(other) == 1:
         return "initial" if one[0] == other[0] else ""
-    if nicknames.related(one, other):
+    if nicknames.shared_forms(one, other):
         return "nickname"
-    if level := near(one, other):
-        return level
     short, long = sorted((one, other), key=len)
-    return "truncated" if len(short) >= 3 and long.startswith(short) else ""
+    if _short_form(short, long):
+        return "short-form"
+    return near(one, other)
+
+
+def _short_form(short: str, long: str) -> bool:
+    """`MANTHA` of SAMANTHA, `SEBBY` of SEBASTIAN, `CHRIS` cut from CHRISTOPHER."""
+    if len(short) >= 3 and (long.startswith(short) or long.endswith(short)):
+        return len(long) - len(short) >= 2
+    stem = re.sub(r"(.)\1?(?:Y|IE|I|EY|S|O)$", r"\1", short)
+    return len(stem) >= 3 and stem != short and long.startswith(stem)
 
 
 def _uses_middle(one: Words, other: Words) -> bool:
-    def full(word: str, rest: Words) -> bool:
-        return len(word) > 1 and any(near(word, r) in ("exact", "one-edit") for r in rest)
+    """One side's given name is the other's middle name, and what is left does not disagree."""
+    return _is_middle(one, other) or _is_middle(other, one)
 
-    return full(one[0], other[1:]) or full(other[0], one[1:])
+
+def _is_middle(one: Words, other: Words) -> bool:
+    if len(one[0]) == 1 or not any(near(one[0], m) in ("exact", "one-edit") for m in other[1:]):
+        return False
+    return not one[1:] or any(_middle_pair(m, other[0]) != "conflict" for m in one[1:])
+
+
+def _crossed(one: Words, other: Words) -> bool:
+    """`CHRISTINE L` and `LESLIE C`: each one's initial is the other's middle initial."""
+    if not one[1:] or not other[1:] or one[0][0] == other[0][0]:
+        return False
+    return one[0][0] == other[1][0] and other[0][0] == one[1][0]
 
 
 def middle_level(one: Words, other: Words) -> str:
@@ -113,7 +135,7 @@ def _middle_pair(one: str, other: str) -> str:
         return "exact" if len(one) > 1 else "initial"
     if len(one) == 1 or len(other) == 1:
         return "initial" if one[0] == other[0] else "conflict"
-    alike = near(one, other) or nicknames.related(one, other) or _cut(one, other)
+    alike = near(one, other) or nicknames.shared_forms(one, other) or _cut(one, other)
     return "similar" if alike else "conflict"
 
 
@@ -122,3 +144,49 @@ def swapped(reading: Reading) -> Reading | None:
     if not reading.given:
         return None
     return Reading(reading.given[:1], (*reading.family, *reading.given[1:]), reading.given[0])
+
+
+def known_date(text: str) -> str:
+    """A birth date as `YYYYMMDD`; "" when it is missing, impossible or a well-known default."""
+    digits = "".join(c for c in text if c.isascii() and c.isdigit())
+    if len(digits) != 8 or digits in _DEFAULT_DATES or digits < "19000102":
+        return ""
+    try:
+        date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
+    except ValueError:
+        return ""
+    return digits
+
+
+def date_level(one: str, other: str) -> str:
+    """`exact`, `day-month-swapped`, `one-digit`, `transposed`, `year-off`, `two-parts`,
+    `same-year`, `different` or `missing`."""
+    if not one or not other:
+        return "missing"
+    if one == other:
+        return "exact"
+    if one[:4] == other[:4] and one[4:6] == other[6:] and one[6:] == other[4:6]:
+        return "day-month-swapped"
+    return _damaged(one, other) or _parts(one, other)
+
+
+def _damaged(one: str, other: str) -> str:
+    differ = [i for i in range(8) if one[i] != other[i]]
+    years_apart = abs(int(one[:4]) - int(other[:4]))
+    if years_apart > 10:  # a father and the son named after him, more likely than one wrong digit
+        return ""
+    if len(differ) == 1:
+        return "one-digit"
+    i, j = differ[0], differ[-1]
+    if len(differ) == 2 and j == i + 1 and one[i] == other[j] and one[j] == other[i]:
+        return "transposed"
+    if one[4:] == other[4:] and years_apart in (1, 10):
+        return "year-off"
+    return ""
+
+
+def _parts(one: str, other: str) -> str:
+    agree = (one[:4] == other[:4]) + (one[4:6] == other[4:6]) + (one[6:] == other[6:])
+    if agree == 2:
+        return "two-parts"
+    return "same-year" if one[:4] == other[:4] else "different"

@@ -36,10 +36,8 @@ _PARTICLES = frozenset(
     "DE LA LAS LOS DEL DELA DA DAS DO DOS DI DU LE VAN VON DER DEN TER TEN ZU AF AV EL AL BIN IBN"
     " BINT BEN ABU MC MAC ST SAN SANTA O Y E".split()
 )
-_NEWBORN = re.compile(
-    r"^(?:[A-Z]+ )??(?:BABY ?(?:BOY|GIRL)?|BB|BG|(?:NEW ?BORN)(?: ?(?:BOY|GIRL))?|BOY|GIRL)"
-    r"(?: ?([A-D1-4]))?$"
-)
+_BABY = r"(?:BABY ?(?:BOY|GIRL)?|BB|BG|NEW ?BORN(?: ?(?:BOY|GIRL))?|BOY|GIRL)"
+_NEWBORN = re.compile(rf"^{_BABY}(?: ([A-D1-4]))?\b|\b{_BABY}(?: ([A-D1-4]))?$")
 _PLACEHOLDERS = frozenset(
     "ANON PATIENT UNKNOWN TRAUMA EMERGENCY UNIDENTIFIED NONAME NN TEST ZZTEST ZZZTEST PHANTOM QC"
     " DEIDENTIFIED DUMMY SERVICE NOBODY XX XXX XXXX X".split()
@@ -85,25 +83,29 @@ def words(text: str) -> list[str]:
 @lru_cache(maxsize=1 << 16)
 def parse(name: PersonName) -> Name:
     """Every way to read a name (PS3.5 6.2.1.1), bounded whatever the disc says."""
-    groups = _alphabetic(name)
+    family_text, given_text = _alphabetic(name)
     suffixes = [_SUFFIXES[w] for w in words(name.suffix) if w in _SUFFIXES]
-    family, given = (_lift(group, suffixes)[:_MAX_TOKENS] for group in groups)
+    given_text, newborn = _without_newborn(given_text)
+    if not given_text and not newborn:
+        family_text, newborn = _without_newborn(family_text)
+    family = _lift(words(family_text), suffixes)[:_MAX_TOKENS]
+    given = _lift(words(given_text), suffixes)[:_MAX_TOKENS]
     return Name(
         readings=_readings(family, given),
         suffix=suffixes[0] if suffixes else "",
         ideographic=_ideographic(name),
-        newborn=_newborn(name.given) or _newborn(name.family.partition(",")[2]),
+        newborn=newborn,
         placeholder=_is_placeholder(family + given),
     )
 
 
-def _alphabetic(name: PersonName) -> tuple[list[str], list[str]]:
-    """Family and given words; a lone component with a comma is `LAST, FIRST MIDDLE`."""
-    given = words(name.given) + words(name.middle)
+def _alphabetic(name: PersonName) -> tuple[str, str]:
+    """Family and given text; a lone component with a comma is `LAST, FIRST MIDDLE`."""
+    given = f"{name.given} {name.middle}".strip()
     if given or "," not in name.family:
-        return words(name.family), given
+        return name.family, given
     family, _, rest = name.family.partition(",")
-    return words(family), words(rest)
+    return family, rest
 
 
 def _lift(group: list[str], suffixes: list[str]) -> list[str]:
@@ -113,10 +115,14 @@ def _lift(group: list[str], suffixes: list[str]) -> list[str]:
     return [w for i, w in enumerate(kept) if i == 0 or w not in _SUFFIXES]
 
 
-def _newborn(given: str) -> str:
-    """`BABYBOY B` and the like: the letter, "-" without one, "" for a named person."""
-    found = _NEWBORN.match(" ".join(_WORD.findall(fold(given))))
-    return (found[1] or "-") if found else ""
+def _without_newborn(given: str) -> tuple[str, str]:
+    """A given component without `BABYBOY B` and the like, and the letter in it: "-" when it has
+    none, "" for a named person. What is left is a name of the mother."""
+    plain = " ".join(_WORD.findall(fold(given)))
+    found = _NEWBORN.search(plain)
+    if not found:
+        return given, ""
+    return plain[: found.start()] + plain[found.end() :], found[1] or found[2] or "-"
 
 
 def _is_placeholder(tokens: list[str]) -> bool:

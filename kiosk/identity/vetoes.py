@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kiosk.identity.dates import known_date
+from kiosk.identity.likeness import known_date
 from kiosk.identity.names import parse, words
 from kiosk.model.matching import Comparison, Evidence
 from kiosk.model.patient import LocalPatient, PatientIdentity, PatientStatus
@@ -21,17 +21,15 @@ _CLEARLY_DIFFERENT = ("two-parts", "same-year", "different")
 def veto(stated: PatientIdentity, local: LocalPatient, evidence: Sequence[Evidence]) -> str:
     """The first reason that forbids linking these two without a person; "" when there is none."""
     level = {e.field: e.level for e in evidence}
-    identified = level.get("identifier") == "ours"
     rules = (
         (local.status in _STATUS, _STATUS.get(local.status, "")),
         (not usable(stated), "the disc names nobody: anonymous, an alias or a test"),
         (not usable(local.identity), "the local record is a temporary registration"),
         (level["birth_date"] in _CLEARLY_DIFFERENT, "birth dates differ"),
         (level["suffix"] == "conflict", "suffixes differ: father and son?"),
-        (_newborn(stated) or _newborn(local.identity), "temporary name of a newborn"),
+        (level.get("given") == "newborn" and local.multiple_birth, "newborn of a multiple birth"),
         (_nameless(stated, local, level), "no full name to compare"),
         (level.get("given") == "different", _given_words(level)),
-        (level.get("family") == "different" and not identified, "family names differ"),
         (level["identifier"] == "contradicts", "the disc carries our number of another patient"),
     )
     return next((reason for holds, reason in rules if holds), "")
@@ -44,10 +42,6 @@ def usable(identity: PatientIdentity) -> bool:
         return False
     doe = "DOE" in words(f"{named[0].family} {named[0].given}")
     return bool(known_date(identity.birth_date)) or not doe
-
-
-def _newborn(identity: PatientIdentity) -> bool:
-    return bool(parse(identity.name).newborn)
 
 
 def _nameless(stated: PatientIdentity, local: LocalPatient, level: dict[str, str]) -> bool:
@@ -64,12 +58,40 @@ def _given_words(level: dict[str, str]) -> str:
     return "given names differ"
 
 
-def no_birth_date(comparison: Comparison, verifying: bool, duplicates: int) -> str:
-    """Without a birth date nobody is identified; a pick is verified only by a full name that no
-    other person here has, or by our own number."""
+def ceiling(comparison: Comparison, verifying: bool, duplicates: int) -> str:
+    """What forbids the link in this task; `duplicates` counts the record's open duplicates. A pick
+    by the front desk makes up for a name that changed or is missing, never for a rival's chance."""
     level = {e.field: e.level for e in comparison.evidence}
-    if level["birth_date"] != "missing" or level["identifier"] == "ours":
+    if level["identifier"] == "ours":
         return ""
+    if level["birth_date"] == "missing" and not (verifying and _unique(level, duplicates)):
+        return "no birth date to compare"
+    if not verifying:
+        return _identify_ceiling(level)
+    if level["birth_date"] != "exact" and not (
+        _unique(level, duplicates) or level.get("middle") in ("exact", "initial")
+    ):
+        return "birth date differs and others here have this name"
+    if level.get("family") == "different" and not _same_but_family(level):
+        return "family names differ"
+    return ""
+
+
+def _identify_ceiling(level: dict[str, str]) -> str:
+    if level.get("given") == "newborn":
+        return "temporary name of a newborn"
+    corroborated = "same" in (level["address"], level["telephone"])
+    if level.get("family") == "different" and not corroborated:
+        return "family names differ"
+    return ""
+
+
+def _unique(level: dict[str, str], duplicates: int) -> bool:
+    """Whether no other person here has the full name."""
     bearers = int(level.get("name", "count-0").removeprefix("count-") or 0)
-    unique = 0 < bearers <= 1 + duplicates
-    return "" if verifying and unique else "no birth date to compare"
+    return 0 < bearers <= 1 + duplicates
+
+
+def _same_but_family(level: dict[str, str]) -> bool:
+    given = level.get("given") in ("exact", "nickname", "one-edit")
+    return given and level["birth_date"] == "exact" and level["sex"] != "conflict"

@@ -22,9 +22,9 @@ PSEUDO_RECORDS: Final = 50_000
 FAMILY: Final = {
     "exact": 9.9,
     "gendered": 7.0,
-    "part": 5.0,
-    "one-edit": 4.1,
-    "sounds-alike": 2.4,
+    "part": 4.6,
+    "one-edit": 3.8,
+    "sounds-alike": 3.0,
     "truncated": 1.6,
     "one-of-two": 0.0,
     "different": -5.0,
@@ -35,12 +35,14 @@ FAMILY_CHANGED: Final = {"F": -4.2, "M": -7.1}  # a marriage explains it for som
 GIVEN: Final = {
     "exact": 7.3,
     "initial": 3.3,
-    "nickname": 2.5,
-    "one-edit": 2.0,
-    "uses-middle": 1.5,
-    "truncated": 1.0,
-    "sounds-alike": 1.0,
+    "nickname": 1.5,
+    "one-edit": 1.7,
+    "short-form": 0.5,
+    "sounds-alike": 0.5,
+    "uses-middle": -0.5,
+    "crossed-initials": -2.0,
     "different": -8.0,
+    "newborn": 0.0,
     "missing": 0.0,
 }
 # The same outcomes when the disc belongs to an unregistered twin of the candidate: twins never
@@ -48,23 +50,23 @@ GIVEN: Final = {
 TWIN_GIVEN: Final = {
     "exact": -5.0,
     "initial": 2.0,
-    "one-edit": 2.5,
-    "sounds-alike": 2.5,
-    "truncated": 2.5,
+    "one-edit": 2.0,
+    "sounds-alike": 2.0,
+    "short-form": 1.0,
 }
 
-MIDDLE: Final = {"exact": 5.5, "initial": 3.2, "similar": 2.0, "conflict": -4.5, "missing": 0.0}
+MIDDLE: Final = {"exact": 5.5, "initial": 3.3, "similar": 2.0, "conflict": -6.0, "missing": 0.0}
 SWAPPED: Final = -6.5
 FORMER: Final = -2.0
 
 BIRTH_DATE: Final = {
     "exact": 14.6,
-    "day-month-swapped": 6.3,
-    "year-off": 3.7,
-    "one-digit": 3.0,
-    "transposed": 3.0,
+    "day-month-swapped": 6.0,
+    "one-digit": 3.2,
+    "year-off": 2.0,
+    "transposed": 1.0,
     "two-parts": -1.0,
-    "same-year": -4.0,
+    "same-year": -5.0,
     "different": -11.0,
     "missing": 0.0,
 }
