@@ -127,7 +127,9 @@ def _guard_network(event: str, args: tuple[Any, ...]) -> None:
     if event in ("socket.connect", "socket.bind", "socket.sendto"):
         if args[0].family not in (socket.AF_INET, socket.AF_INET6):
             return
-        host = args[1][0]
+        host, port = args[1][:2]
+        if event == "socket.bind" and port == 0 and host in ("0.0.0.0", "::"):
+            return  # how pynetdicom's requestor prepares to connect
     elif event == "socket.getaddrinfo":
         host = args[0]
     else:
