@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from PySide6.QtCore import QEvent
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from kiosk.desk.snapshots import TouchSnapshot
@@ -23,6 +25,13 @@ Opened = Callable[..., Screen]
 
 def look(density: str = "touch", palette: str = "light", language: str = "en") -> Look:
     return Look(Theme(palette, density, DOTS[density]), Words(language))
+
+
+def settle() -> None:
+    """Qt shows what was added to a visible window when it next handles its events."""
+    QApplication.processEvents()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    QApplication.processEvents()
 
 
 @pytest.fixture
@@ -45,6 +54,7 @@ def opened(qtbot: QtBot) -> Opened:
         screen.present(snapshot)
         screen.greet()
         qtbot.waitExposed(screen)
+        settle()
         return screen
 
     return open_

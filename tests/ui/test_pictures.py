@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from kiosk.ui.him import CompareScreen
 from tests.ui import samples
-from tests.ui.conftest import Opened
+from tests.ui.conftest import Opened, settle
 
 FOLDER = Path(__file__).resolve().parents[2] / "build" / "screens"
 PALETTES = ("light", "dark", "contrast")
@@ -43,6 +43,7 @@ def test_every_state_opens_from_its_snapshot_and_is_photographed(
         screen = opened(SNAPSHOTS[name], palette, size=size)
         if isinstance(screen, CompareScreen) and screen.decision.chosen == "":
             screen.decision.choose("1")
+            settle()
         picture = screen.grab()
         assert (picture.width(), picture.height()) == size
         assert picture.save(str(FOLDER / name_of(name, palette, size)))
