@@ -106,6 +106,29 @@ def check(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     raise typer.Exit(1 if document["state"] == checking.FAIL else 0)
 
 
+@app.command()
+def ui(
+    desk: Annotated[str, typer.Option(help="touch, him or it.")] = "touch",
+    language: Annotated[str, typer.Option(help="en, es or de.")] = "en",
+    config: ConfigOption = None,
+) -> None:
+    """The screen of one desk; starts an engine beside it when none runs."""
+    from kiosk.cli import screens
+
+    with opened(config) as context:
+        raise typer.Exit(screens.run(context, desk, language))
+
+
+@app.command()
+def demo(
+    headless: Annotated[bool, typer.Option("--headless", help="Without a window.")] = False,
+) -> None:
+    """The whole job in a temporary folder: two discs, an archive, a registration system."""
+    from kiosk.cli import demo as demonstration
+
+    raise typer.Exit(demonstration.run(headless))
+
+
 @app.callback(invoke_without_command=False)
 def _options(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,

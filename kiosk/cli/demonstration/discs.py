@@ -54,13 +54,17 @@ def _listed(folder: Path) -> list[Path]:
     return [folder.joinpath(*r.ReferencedFileID) for r in records if "ReferencedFileID" in r]
 
 
-def file_set_of(*patient_ids: str) -> dict[str, bytes]:
-    """A disc's content for these patients: their instances, byte for byte, under the File IDs of a
-    DICOMDIR of their own (PS3.10 8.6), and a README.TXT as RAD-47 asks."""
+def file_set_of(*patient_ids: str, birth_date: str = "", sex: str = "") -> dict[str, bytes]:
+    """A disc's content for these patients: their instances under the File IDs of a DICOMDIR of
+    their own (PS3.10 8.6), and a README.TXT as RAD-47 asks. The instances are the wheel's, byte
+    for byte, unless a birth date and sex are given: the wheel's state neither, most discs do."""
     made = FileSet()
     for patient_id in patient_ids:
         for path in instances_of(patient_id):
-            made.add(path)
+            instance = dcmread(path)
+            if birth_date:
+                instance.PatientBirthDate, instance.PatientSex = birth_date, sex
+            made.add(instance if birth_date else path)
     with TemporaryDirectory() as folder:
         made.write(folder)
         written = sorted(p for p in Path(folder).rglob("*") if p.is_file())
