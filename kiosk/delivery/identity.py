@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
@@ -38,10 +37,15 @@ def _agrees(keyword: str, wanted: str, found: str | None) -> bool:
 def same_name(wanted: str, found: str) -> bool:
     """Whether two PN values are one name: trailing `^`, spaces, case and a poorer character set on
     the archive's side do not count, and groups that it does not return neither."""
-    ours, theirs = _groups(wanted), _groups(found)
-    pairs = list(zip(ours, theirs, strict=False))
-    compared = [(a, b) for a, b in pairs if a and b]
-    return (bool(compared) and all(_same_group(a, b) for a, b in compared)) or ours == theirs
+    ours = _groups(wanted)
+    return any(_same_groups(ours, _groups(theirs)) for theirs in (found, _misread(found)))
+
+
+def _same_groups(ours: Sequence[str], theirs: Sequence[str]) -> bool:
+    compared = [(a, b) for a, b in zip(ours, theirs, strict=True) if a and b]
+    if not compared:
+        return list(ours) == list(theirs)
+    return all(_same_group(a, b) for a, b in compared)
 
 
 def _groups(name: str) -> list[str]:
@@ -55,18 +59,24 @@ def _fold(group: str) -> str:
 
 
 def _same_group(ours: str, theirs: str) -> bool:
-    return ours == theirs or ours == _misread(theirs) or bool(_lossy(theirs).fullmatch(ours))
+    """Archives that cannot write a character leave it out (Orthanc), or write `?` or U+FFFD: what
+    is ASCII must be the same, and what else is there must be ours, in our order."""
+    if ours == theirs:
+        return True
+    ours_ascii, ours_other = _apart(ours)
+    theirs_ascii, theirs_other = _apart(theirs)
+    rest = iter(ours_other)
+    return ours_ascii == theirs_ascii and all(character in rest for character in theirs_other)
+
+
+def _apart(group: str) -> tuple[str, str]:
+    kept = [c for c in group if c not in "?\N{REPLACEMENT CHARACTER}"]
+    return "".join(c for c in kept if c.isascii()), "".join(c for c in kept if not c.isascii())
 
 
 def _misread(text: str) -> str:
     """UTF-8 bytes that were shown as Latin-1, put right."""
     try:
-        return _fold(text.encode("latin-1").decode("utf-8"))
+        return text.encode("latin-1").decode("utf-8")
     except (UnicodeEncodeError, UnicodeDecodeError):
         return text
-
-
-def _lossy(theirs: str) -> re.Pattern[str]:
-    """`?` and U+FFFD stand for characters outside ASCII that the archive's set does not have."""
-    parts = re.split("[?\N{REPLACEMENT CHARACTER}]+", theirs)
-    return re.compile("[^\x00-\x7f]+".join(re.escape(part) for part in parts))

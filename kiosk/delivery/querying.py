@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 
+from pydicom.charset import convert_encodings, decode_bytes
 from pydicom.dataset import Dataset
+from pydicom.valuerep import PN_DELIMS
 from pynetdicom.dsutils import decode, encode
 
 from kiosk.delivery import dicomweb
@@ -106,11 +108,22 @@ def _find(
         keys = {"StudyInstanceUID": study}
         studies = list(_matches(association, "STUDY", keys, keywords))
         present: set[str] = set()
-        for series in list(_matches(association, "SERIES", keys, ("SeriesInstanceUID",))):
-            below = keys | {"SeriesInstanceUID": series["SeriesInstanceUID"] or ""}
-            for image in _matches(association, "IMAGE", below, ("SOPInstanceUID",)):
-                present.add(image["SOPInstanceUID"] or "")
-    return studies, frozenset(present - {""})
+        for series in _uids(association, "SERIES", keys, "SeriesInstanceUID"):
+            below = keys | {"SeriesInstanceUID": series}
+            present |= _uids(association, "IMAGE", below, "SOPInstanceUID")
+    return studies, frozenset(present)
+
+
+def _uids(
+    association: Association, level: str, keys: Mapping[str, str], keyword: str
+) -> frozenset[str]:
+    """The unique keys of the matches at one level, each of which must state it."""
+    found = frozenset(
+        match[keyword] or "" for match in _matches(association, level, keys, [keyword])
+    )
+    if "" in found:
+        raise PeerProblem("The archive's answer to a query lacks a unique key. Look in its log.")
+    return found
 
 
 def _matches(
@@ -158,6 +171,20 @@ def _identifier(level: str, keys: Mapping[str, str], wanted: Sequence[str]) -> D
 def _read_match(untrusted: bytes, implicit: bool, wanted: Sequence[str]) -> Match:
     try:
         found = decode(BytesIO(untrusted), implicit, True)
-        return {k: str(found[k].value or "") if k in found else None for k in wanted}
+        character_set = _raw(found, "SpecificCharacterSet") or b""
+        encodings = convert_encodings(character_set.decode("ascii").split("\\"))
+        return {keyword: _text(_raw(found, keyword), encodings) for keyword in wanted}
     except UNDECODABLE as e:
         raise PeerProblem("The archive's answer to a query cannot be read.") from e
+
+
+def _raw(found: Dataset, keyword: str) -> bytes | None:
+    """The value as sent: pydicom's elements complain of odd values by writing them to the log."""
+    element = found.get_item(keyword)
+    return None if element is None else element.value or b""
+
+
+def _text(value: bytes | None, encodings: list[str]) -> str | None:
+    if value is None:
+        return None
+    return decode_bytes(value.rstrip(b"\0 "), encodings, PN_DELIMS).strip()

@@ -43,7 +43,7 @@ class Orthanc:
         return json.loads(self.rest(path))
 
     def data_sets(self, study: str = "") -> dict[str, bytes]:
-        """SOP Instance UID to the bytes of the data set as it is kept there, of one study or all."""
+        """SOP Instance UID to the bytes of the data set as kept there, of one study or all."""
         instances = [
             instance
             for found in self.json("/studies?expand")

@@ -85,10 +85,12 @@ class Conversation:
             elements[0x0902] = comment.encode("latin-1") + b" " * (len(comment) % 2)
         self.send_command(elements)
 
-    def send_command(self, elements: dict[int, bytes]) -> None:
+    def send_command(self, elements: dict[int, bytes], data: bytes = b"") -> None:
         body = b"".join(struct.pack("<HHI", 0, n, len(v)) + v for n, v in sorted(elements.items()))
         body = struct.pack("<HHIL", 0, 0, 4, len(body)) + body
         self.send_pdu(4, struct.pack(">IBB", len(body) + 2, self.context_id, 3) + body)
+        if data:
+            self.send_pdu(4, struct.pack(">IBB", len(data) + 2, self.context_id, 2) + data)
 
     def abort(self, source: int = 2, reason: int = 0) -> None:
         self.send_pdu(7, bytes((0, 0, source, reason)))

@@ -172,7 +172,7 @@ class Association:
             return
         try:
             self._write([_pdu(_RELEASE_RQ, bytes(4))])
-            deadline = self._deadline(_RELEASE_SECONDS)
+            deadline = self._deadline(min(_RELEASE_SECONDS, self._answer_seconds))
             while (kind := self._read_pdu(deadline)[0]) not in (_RELEASE_RP, _ABORT):
                 if kind == _RELEASE_RQ:  # release collision, PS3.8 9.2 AR-8, AR-9
                     self._write([_pdu(_RELEASE_RP, bytes(4))])

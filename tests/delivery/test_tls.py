@@ -1,0 +1,116 @@
+"""DICOM over TLS: mutual authentication, and never plain text instead (PS3.15 B.12)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from pydicom.uid import generate_uid
+
+from kiosk.delivery import echo, send
+from kiosk.model.delivery import Answer
+from kiosk.policy.sections import Destination
+from tests.delivery.instances import CALLING, destination, outbound, sent_data_sets
+from tests.peers.certificates import Authority, Issued
+from tests.peers.scripted import scripted
+from tests.peers.storescp import StoreScp, storescp
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="module")
+def peer(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreScp]:
+    """Asks for a certificate of ours and has one of its own."""
+    own = authority.issue("peer")
+    options = ["+tls", str(own.key), str(own.certificate), "+cf", str(authority.ca), "-rc", "+xa"]
+    with storescp(tmp_path_factory.mktemp("storescp"), *options) as running:
+        yield running
+
+
+def secured(peer: object, ca: Path, ours: Issued | None, **settings: object) -> Destination:
+    files = {"certificate": ours.certificate, "key": ours.key} if ours else {}
+    return destination(peer, tls={"ca": ca, **files}, **settings)
+
+
+def test_instances_arrive_byte_for_byte_over_mutual_tls(
+    peer: StoreScp, authority: Authority, tmp_path: Path
+) -> None:
+    study = generate_uid()
+    items = [outbound(tmp_path, study=study, pixels=n) for n in (10, 70_000, 5_000_000)]
+    to = secured(peer, authority.ca, authority.issue("kiosk"))
+    attempt = send(to, CALLING, items, lambda r: None, lambda: False)
+    assert [r.answer for r in attempt.results] == [Answer.ACCEPTED] * 3
+    assert sent_data_sets(items).items() <= peer.data_sets().items()
+
+
+def untrusted(authority: Authority, folder: Path) -> tuple[Path, Issued | None]:
+    return Authority(folder, "stranger").ca, authority.issue("kiosk")
+
+
+def without_ours(authority: Authority, folder: Path) -> tuple[Path, Issued | None]:
+    return authority.ca, None
+
+
+def ours_by_a_stranger(authority: Authority, folder: Path) -> tuple[Path, Issued | None]:
+    return authority.ca, Authority(folder, "stranger").issue("kiosk")
+
+
+def files_missing(authority: Authority, folder: Path) -> tuple[Path, Issued | None]:
+    return folder / "nothing.pem", None
+
+
+@pytest.mark.parametrize(
+    ("files", "retry", "says"),
+    [
+        (untrusted, False, "certificate that is not trusted"),
+        (without_ours, True, "TLS"),
+        (ours_by_a_stranger, True, "TLS"),
+        (files_missing, False, "TLS files of pacs cannot be used"),
+    ],
+)
+def test_without_trust_on_both_sides_nothing_is_sent(
+    peer: StoreScp,
+    authority: Authority,
+    tmp_path: Path,
+    files: Callable[[Authority, Path], tuple[Path, Issued | None]],
+    retry: bool,
+    says: str,
+) -> None:
+    item = outbound(tmp_path)
+    ca, ours = files(authority, tmp_path)
+    attempt = send(secured(peer, ca, ours), CALLING, [item], lambda r: None, lambda: False)
+    assert [r.answer for r in attempt.results] == [Answer.PENDING]
+    assert says in attempt.problem
+    assert (attempt.pause, attempt.retry) == (True, retry)
+    assert item.sop_instance_uid not in peer.files()
+
+
+@pytest.mark.parametrize(
+    ("issue", "says"),
+    [
+        ({"valid_days": -1}, "certificate has expired"),
+        ({"address": "127.0.0.2"}, "IP address mismatch"),
+    ],
+)
+def test_a_certificate_that_does_not_hold_is_named_in_the_sentence(
+    authority: Authority, tmp_path: Path, issue: dict[str, object], says: str
+) -> None:
+    own = authority.issue("bad", **issue)  # type: ignore[arg-type]
+    options = ["+tls", str(own.key), str(own.certificate), "+cf", str(authority.ca), "+xa"]
+    with storescp(tmp_path, *options) as peer:
+        assert says in echo(secured(peer, authority.ca, authority.issue("kiosk")), CALLING)
+
+
+def test_a_peer_without_tls_gets_nothing_in_plain_text(
+    authority: Authority, tmp_path: Path
+) -> None:
+    with scripted() as peer:
+        to = secured(peer, authority.ca, authority.issue("kiosk"), connect_seconds=0.5)
+        attempt = send(to, CALLING, [outbound(tmp_path)], lambda r: None, lambda: False)
+    assert [r.answer for r in attempt.results] == [Answer.PENDING]
+    assert "did not agree on TLS" in attempt.problem
+    assert peer.associations == 0
