@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from pathlib import Path
 
@@ -40,6 +41,8 @@ def apply(source: Path, instance: Instance, plan: Plan) -> Coerced:
     try:
         data, tail = _read(source, instance, plan.drop_private)
         header, changes = rewrite(data, _encoding(instance), plan)
+        syntax = sent_as(instance.transfer_syntax_uid)
+        meta = _meta(instance.sop_class_uid, instance.sop_instance_uid, syntax)
     except Malformed as e:
         raise CoercionRefused(
             f"The header cannot be changed without risk: {e}. The image is held as it came; "
@@ -50,12 +53,11 @@ def apply(source: Path, instance: Instance, plan: Plan) -> Coerced:
             f"The staged file cannot be read ({e.strerror}). The image is held; "
             "read the disc again."
         ) from None
-    syntax = sent_as(instance.transfer_syntax_uid)
     return Coerced(
         sop_class_uid=instance.sop_class_uid,
         sop_instance_uid=instance.sop_instance_uid,
         transfer_syntax_uid=syntax,
-        meta=_meta(instance.sop_class_uid, instance.sop_instance_uid, syntax),
+        meta=meta,
         header=header,
         tail=source,
         tail_offset=tail.offset,
@@ -97,6 +99,9 @@ def _inflate(data: bytes) -> bytes:
 
 def _meta(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> bytes:
     """Preamble, prefix and group 0002 (PS3.10 7.1): our own, nothing of the medium's survives."""
+    for uid in (sop_class_uid, sop_instance_uid, transfer_syntax_uid):
+        if not re.fullmatch(r"[0-9.]{1,64}", uid):
+            raise Malformed("a UID has characters that no UID may have")
     content = encode(0x00020001, b"OB", b"\0\1", EXPLICIT)
     for number, vr, text in (
         (0x0002, b"UI", sop_class_uid),

@@ -6,7 +6,6 @@ pydicom replaces what it cannot convert by `?` with a warning; here that is an e
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from pydicom.charset import CODES_TO_ENCODINGS, python_encoding
 
@@ -41,7 +40,6 @@ def _codec(term: str) -> str:
     return python_encoding[term]
 
 
-@lru_cache(maxsize=4096)
 def decode(raw: bytes, charset: tuple[str, ...], vr: bytes = b"LO") -> str:
     """The text of a value field. Raises UnicodeError when the bytes are not in `charset`."""
     if b"\x1b" not in raw:
@@ -71,12 +69,12 @@ def _decode_fragment(fragment: bytes, charset: tuple[str, ...], vr: bytes) -> st
     return body[: reset.start()].decode(codec) + body[reset.start() :].decode(first)
 
 
-@lru_cache(maxsize=4096)
 def encode(text: str, charset: tuple[str, ...]) -> bytes:
     """The bytes of `text`. Raises UnicodeError when `charset` cannot say it without escapes."""
-    if text.isascii() and charset[0] in python_encoding:
+    jis = charset[0] in ("ISO_IR 13", "ISO 2022 IR 13")  # has an overline where ASCII has a tilde
+    if text.isascii() and not (jis and "~" in text):
         return text.encode("ascii")
-    if len(charset) > 1 or charset[0] == "ISO_IR 13":
+    if len(charset) > 1 or jis:
         raise UnicodeError("code extensions and JIS X 0201 are read, not written")
     raw = text.encode(_codec(charset[0]))
     if decode(raw, charset) != text:

@@ -61,7 +61,7 @@ class Recoder:
         raw = data[element.at : element.stop]
         if raw.isascii() and b"\x1b" not in raw:
             return data[element.start : element.end]
-        text, guessed = charsets.read(raw, self.charset, vr)
+        text, guessed = charsets.read(raw.rstrip(b" \0"), self.charset, vr)
         if guessed:
             self.guessed.add(top)
         return reencode(data, element, text.encode(), encoding, vr)

@@ -24,7 +24,7 @@ from kiosk.coercion.elements import (
     reencode,
     scan,
 )
-from kiosk.coercion.planning import change, describe
+from kiosk.coercion.planning import change, clip, describe
 from kiosk.coercion.recoding import (
     CHARSET,
     MAC_PARAMETERS,
@@ -178,7 +178,7 @@ def _row(header: Header, tag: int, texts: _Texts, charset: tuple[str, ...]) -> C
     if tag in header.elements:
         raw = header.raw(tag).rstrip(b" \0")
         if new.vr != "SQ":
-            was = charsets.read(raw, charset, new.vr.encode())[0]
+            was = clip(charsets.read(raw, charset, new.vr.encode())[0], 256, forbidden="")
         elif raw:
             was = f"{len(items(header.data, header.encoding, header.elements[tag]))} items"
     return change(tag, was, describe(new))
