@@ -35,12 +35,10 @@ def read(root: Path, limits: Limits) -> Catalog:
     newest = {file.number: file for file in read_manifest(root)}
     files = [newest[number] for number in sorted(newest)]
     look = Look(root, limits, findings)
-    seen = [look.at(file) for file in files[: limits.files]]
-    seen += [Seen(file, "refused") for file in files[limits.files :]]
-    if len(files) > limits.files:
-        findings.add("too-many-files", Severity.ERROR, "", "The rest were not looked at.")
+    seen = [look.at(file) for file in files]
     directory = hold_against(seen, findings)
     _belongs_to_viewer(seen)
+    _say_what_is_left(seen, findings)
     placed = _once_each(seen, findings)
     patients = group(placed)
     _one_patient_a_study(patients, findings)
@@ -55,6 +53,14 @@ def _belongs_to_viewer(seen: Sequence[Seen]) -> None:
     for one in seen:
         if one.bucket in (kinds.REPORT, kinds.OTHER) and kinds.below(one.path, folders):
             one.bucket = kinds.VIEWER
+
+
+def _say_what_is_left(seen: Sequence[Seen], findings: Findings) -> None:
+    for one in seen:
+        if one.bucket == kinds.OTHER and not one.kind:
+            findings.add(
+                "not-importable", Severity.INFO, one.path, "Neither a DICOM instance nor a report."
+            )
 
 
 def _once_each(seen: Sequence[Seen], findings: Findings) -> list[Placed]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from kiosk.fileset.directory import Claim, Directory, Paths
+from kiosk.fileset.directory import Claim, Directory, Paths, is_named_directory
 from kiosk.fileset.findings import Findings
 from kiosk.fileset.header.stated import stated_by_record
 from kiosk.fileset.looking import Seen
@@ -17,7 +17,7 @@ def hold_against(seen: Sequence[Seen], findings: Findings) -> DirectoryClaim:
     """What the medium's directories claim. Files that they list as instances and that are none
     any more become damaged instances, filed where the directory says."""
     directories = [one.directory for one in seen if one.directory is not None]
-    named = any(_is_named_directory(one.path) for one in seen)
+    named = any(is_named_directory(one.path) for one in seen)
     paths = Paths((n, one.path) for n, one in enumerate(seen))
     whole = {
         one.placed.study.study_instance_uid: one.placed
@@ -55,10 +55,6 @@ def hold_against(seen: Sequence[Seen], findings: Findings) -> DirectoryClaim:
         unlisted=len(unlisted),
         fileset_id=next((d.fileset_id for d in _topmost(directories) if d.fileset_id), ""),
     )
-
-
-def _is_named_directory(path: str) -> bool:
-    return path.rpartition("/")[2].split(";")[0].rstrip(".").upper() == "DICOMDIR"
 
 
 def _topmost(directories: Iterable[Directory]) -> list[Directory]:
@@ -103,7 +99,7 @@ def _compare(claim: Claim, one: Seen, whole: Mapping[str, Placed], findings: Fin
             one.path,
             "The directory lists this image, but nothing of it could be read.",
         )
-    elif one.placed is None and claim.is_instance and one.bucket not in ("refused", "dicomdir"):
+    elif one.placed is None and claim.is_instance and one.was_copied:
         _damaged(claim, one, whole, findings)
     elif one.placed is not None:
         _complete(claim, one, whole)

@@ -105,6 +105,15 @@ class Directory:
             self.problems.append(text)
 
 
+def is_named_directory(path: str) -> bool:
+    """Whether a file has the name that only the directory may have (PS3.10 8.6)."""
+    return _VERSION.sub("", path.rpartition("/")[2]).rstrip(".").upper() == "DICOMDIR"
+
+
+def unreadable_directory(path: str) -> Directory:
+    return Directory(path, problems=["The directory cannot be read."])
+
+
 def walk(source: Source, header: Header, path: str, most_records: int) -> Directory:
     """The directory in `source`, its records followed by their offsets; where those lead nowhere,
     the records that nothing leads to are taken in the order of the file."""

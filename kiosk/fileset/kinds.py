@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 
 REPORT, VIEWER, OTHER = "report", "viewer", "other"
+LEFT_BEHIND = "left-behind"  # the kind of files that operating systems scatter
 
 _PROGRAM_MAGIC = (
     b"MZ",
@@ -42,20 +43,20 @@ _REPORT_NAMES = {
     "docx": "docx",
     "odt": "odt",
 }
-_NOBODYS = re.compile(r"(^|/)(__macosx/|\._|\.ds_store$|thumbs\.db$|desktop\.ini$)")
+_SCATTERED = re.compile(r"(^|/)(__macosx/|\._|\.ds_store$|thumbs\.db$|desktop\.ini$)")
 _ENVELOPED_DATA = bytes.fromhex("2a864886f70d010703")  # 1.2.840.113549.1.7.3, RFC 5652
 _ACTIVE = re.compile(rb"<\s*(!doctype|html|script|body|svg|\?php)", re.IGNORECASE)
 _ARCHIVES = (b"PK\x03\x04", b"Rar!", b"7z\xbc\xaf", b"%PDF", b"L\0\0\0\x01\x14\x02\0", b"@echo")
 
 
 def kind_of(path: str, head: bytes) -> tuple[str, str]:
-    """The bucket (`report`, `viewer` or `other`) and, of a report, its kind. Bytes before names:
-    a name is what somebody hoped."""
+    """The bucket (`report`, `viewer` or `other`) and what kind of report it is. Bytes go before
+    names: a name is what somebody hoped."""
     name = path.lower()
     suffix = name.rsplit("/", 1)[-1].rpartition(".")[2] if "." in name else ""
     suffix = suffix.split(";")[0]
-    if _NOBODYS.search(name):
-        return OTHER, ""
+    if _SCATTERED.search(name):
+        return OTHER, LEFT_BEHIND
     if head.startswith(_PROGRAM_MAGIC) or suffix in _PROGRAM_NAMES:
         return VIEWER, ""
     for magic, kind in _REPORT_MAGIC:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kiosk.fileset import kinds
-from kiosk.fileset.directory import Directory, walk
+from kiosk.fileset.directory import Directory, is_named_directory, unreadable_directory, walk
 from kiosk.fileset.findings import Findings
 from kiosk.fileset.header import tags
 from kiosk.fileset.header.file import (
@@ -69,6 +69,11 @@ class Seen:
     def path(self) -> str:
         return self.file.untrusted_path
 
+    @property
+    def was_copied(self) -> bool:
+        """Whether its bytes were looked at, and it is no directory."""
+        return self.file.state not in _UNREAD and self.bucket not in ("dicomdir", "unreadable")
+
 
 class Look:
     """Looks at the staged files of one medium, on one budget."""
@@ -119,14 +124,19 @@ class Look:
                 Severity.ERROR,
                 "The file is locked with a password or certificate. It cannot be imported.",
             )
-            return Seen(file, "unsupported" if head[:1] == b"\x30" else kinds.OTHER)
+            bucket = "unsupported" if head[:1] == b"\x30" else kinds.OTHER
+            return Seen(file, bucket, "encrypted")
+        if is_named_directory(file.untrusted_path):
+            return Seen(file, "dicomdir", directory=unreadable_directory(file.untrusted_path))
         bucket, kind = kinds.kind_of(file.untrusted_path, head)
-        if bucket == kinds.OTHER and file.state is FileState.HURT:
+        if file.state is FileState.HURT:
             self._say(file, "hurt-file", Severity.ERROR, "Parts of the file could not be read.")
         return Seen(file, bucket, kind)
 
     def _instance(self, file: StagedFile, header: Header) -> Seen:
         if not header.sop_instance_uid and not header.sop_class_uid:
+            if is_named_directory(file.untrusted_path):
+                return Seen(file, "dicomdir", directory=unreadable_directory(file.untrusted_path))
             return self._no_instance(file, header)
         self._judge_uids(file, header)
         if file.state is FileState.HURT and header.status is InstanceStatus.OK:
@@ -149,11 +159,11 @@ class Look:
             for code, severity, detail in header.flaws:
                 self._say(file, code, severity, detail)
             return Seen(file, "damaged", is_dicom=True)
-        old = header.values.get(tags.RECOGNITION_CODE, b"").upper().startswith(b"ACR-NEMA")
-        code = "acr-nema" if old else "no-sop-instance"
-        what = "An ACR-NEMA file, older than DICOM." if old else "The file names no SOP instance."
-        self._say(file, code, Severity.WARNING, f"{what} It cannot be imported.")
-        return Seen(file, kinds.OTHER)
+        if not header.values.get(tags.RECOGNITION_CODE, b"").upper().startswith(b"ACR-NEMA"):
+            return Seen(file, kinds.OTHER)
+        said = "An ACR-NEMA file, older than DICOM. It cannot be imported."
+        self._say(file, "acr-nema", Severity.WARNING, said)
+        return Seen(file, kinds.OTHER, "acr-nema")
 
     def _judge_uids(self, file: StagedFile, header: Header) -> None:
         """An instance without its UIDs cannot be sent (PS3.7 9.1.1), nor filed."""

@@ -13,6 +13,7 @@ from functools import lru_cache
 from kiosk.model.content import Instance, Series, StatedPatient, Study
 from kiosk.model.patient import PatientIdentity, PersonName
 
+_DEMOGRAPHICS = ("birth_date", "sex", "address", "telephone", "mother_birth_name")
 # More people with one number than a medium can honestly hold are not compared with each other.
 MOST_PEOPLE_OF_ONE_NUMBER = 50
 
@@ -38,7 +39,8 @@ _Unit = tuple[PatientIdentity, str]  # what is never taken apart: an identity, o
 
 def group(placed: Sequence[Placed]) -> tuple[StatedPatient, ...]:
     """One StatedPatient for each person, in order of first appearance, those without number and
-    name last. Its `identity` is the spelling that most instances have, `variants` the others.
+    name last. Its `identity` is the spelling that most instances have, with what only some of them
+    state filled in; `variants` are the other spellings.
 
     The same number with a compatible name, birth date and sex is one person, with an incompatible
     one another. Without a number only the same name and birth date, or the same study, hold two
@@ -146,16 +148,24 @@ def _tokens(name: PersonName) -> frozenset[str]:
 
 def _patient(person: _Person) -> StatedPatient:
     counts = Counter(one.identity for one in person.placed)
-    best = max(counts, key=lambda i: (counts[i], _fullness(i)))
+    identity = _filled(max(counts, key=lambda i: (counts[i], _fullness(i))), counts)
     studies: dict[str, dict[str, list[Placed]]] = {}
     for one in person.placed:
         series = studies.setdefault(one.study.study_instance_uid, {})
         series.setdefault(one.series.series_instance_uid, []).append(one)
     return StatedPatient(
-        best,
+        identity,
         tuple(_study(series) for series in studies.values()),
-        tuple(i for i in counts if i != best),
+        tuple(i for i in counts if _filled(i, (identity,)) != identity),
     )
+
+
+def _filled(identity: PatientIdentity, others: Iterable[PatientIdentity]) -> PatientIdentity:
+    """The identity, with what it leaves out and other headers of the same person state."""
+    for other in others:
+        missing = {f: getattr(other, f) for f in _DEMOGRAPHICS if not getattr(identity, f)}
+        identity = replace(identity, **missing)
+    return identity
 
 
 def _study(series: dict[str, list[Placed]]) -> Study:

@@ -101,7 +101,7 @@ class Header:
     @property
     def frames(self) -> int:
         text = self.values.get(tags.NUMBER_OF_FRAMES, b"").strip(b" \0")
-        return int(text) if text.isdigit() and len(text) < 9 else 1
+        return max(1, int(text)) if text.isdigit() and len(text) < 9 else 1
 
 
 @lru_cache(1024)
@@ -264,7 +264,7 @@ def _hold(header: Header, code: str, detail: str) -> None:
 def _damage(header: Header, detail: str) -> None:
     if header.status is InstanceStatus.OK:
         header.status = InstanceStatus.DAMAGED
-    header.flaw("damaged-instance", Severity.ERROR, f"{detail} It is not forwarded as whole.")
+        header.flaw("damaged-instance", Severity.ERROR, f"{detail} It is not forwarded as whole.")
 
 
 def _judge(header: Header, found: Scan) -> None:

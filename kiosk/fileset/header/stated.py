@@ -123,8 +123,8 @@ class _Stated:
         """The Patient module (PS3.3 C.7.1.1), with the other numbers and names it gives."""
         sex = self._text(tags.PATIENT_SEX).upper()
         return PatientIdentity(
-            identifiers=tuple(dict.fromkeys(i for i in self._identifiers() if i.value)),
-            names=tuple(dict.fromkeys(n for n in self._names() if n)),
+            identifiers=tuple(dict.fromkeys(self._identifiers())),
+            names=tuple(dict.fromkeys(self._names())),
             birth_date=birth_date(self._text(tags.PATIENT_BIRTH_DATE)),
             sex=sex if sex in ("M", "F", "O") else "",
             address=self._text(tags.PATIENT_ADDRESS),
@@ -133,12 +133,20 @@ class _Stated:
         )
 
     def _names(self) -> Iterator[PersonName]:
-        yield PersonName.from_dicom(self._text(tags.PATIENT_NAME))
-        for other in self._text(tags.OTHER_PATIENT_NAMES).split("\\")[:MOST_OTHERS]:
-            yield replace(PersonName.from_dicom(other), type="A")
-        yield replace(PersonName.from_dicom(self._text(tags.PATIENT_BIRTH_NAME)), type="M")
+        """The Patient's Name first; where it is empty, no other name stands in for it."""
+        name = PersonName.from_dicom(self._text(tags.PATIENT_NAME))
+        if not name:
+            return
+        yield name
+        others = self._text(tags.OTHER_PATIENT_NAMES).split("\\")[:MOST_OTHERS]
+        for text, kind in (*((o, "A") for o in others), (self._text(tags.PATIENT_BIRTH_NAME), "M")):
+            if other := PersonName.from_dicom(text):
+                yield replace(other, type=kind)
 
     def _identifiers(self) -> Iterator[Identifier]:
+        """The Patient ID first; where it is empty, no other number stands in for it."""
+        if not self._text(tags.PATIENT_ID):
+            return
         qualifiers = next(self._items(tags.ISSUER_QUALIFIERS, _QUALIFIERS), {})
         yield Identifier(
             value=self._text(tags.PATIENT_ID),
@@ -148,9 +156,11 @@ class _Stated:
         )
         for item in self._items(tags.OTHER_PATIENT_IDS_SEQUENCE, _OTHER_ID):
             value, issuer = (item.get(t, b"") for t in (tags.PATIENT_ID, tags.ISSUER_OF_PATIENT_ID))
-            yield Identifier(decode(value, self._charset), decode(issuer, self._charset))
+            if number := decode(value, self._charset):
+                yield Identifier(number, decode(issuer, self._charset))
         for other in self._text(tags.OTHER_PATIENT_IDS).split("\\")[:MOST_OTHERS]:
-            yield Identifier(other.strip())
+            if other.strip():
+                yield Identifier(other.strip())
 
     def _items(self, tag: int, wanted: frozenset[int]) -> Iterator[dict[int, bytes]]:
         raw = self._values.get(tag, b"")

@@ -40,6 +40,9 @@ def charset(declared: bytes, sample: bytes) -> Charset:
     believed = Charset(known)
     if _fits(sample, believed) and not _is_really_utf8(sample, known):
         return believed
+    for codec in known[1:]:  # sets that stand alone, written as if they were extensions
+        if codec in _ALONE and _fits(sample, Charset((codec,))):
+            return Charset((codec,), "wrong")
     return _guess(sample, "wrong")
 
 
@@ -59,6 +62,7 @@ def _codec(term: str) -> str | None:
 
 
 _TERMS = {re.sub(r"[\s_-]+", " ", term): codec for term, codec in python_encoding.items()}
+_ALONE = ("UTF8", "GB18030", "GBK")  # PS3.3 C.12.1.1.2: never with code extensions
 _TERMS |= {"UTF 8": "UTF8", "ISO IR 192": "UTF8", "LATIN1": "latin_1", "ISO 8859 1": "latin_1"}
 
 
@@ -74,7 +78,7 @@ def _guess(sample: bytes, why: str) -> Charset:
 
 def _is_really_utf8(sample: bytes, codecs: tuple[str, ...]) -> bool:
     """Single-byte sets fit any bytes; text beyond ASCII that is lawful UTF-8 is UTF-8."""
-    if ESCAPE in sample or sample.isascii() or codecs[0] in ("UTF8", "GB18030", "GBK", "euc_kr"):
+    if ESCAPE in sample or codecs[0] in (*_ALONE, "euc_kr"):
         return False
     try:
         return bool(sample.decode("utf-8"))
