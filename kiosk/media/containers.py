@@ -66,6 +66,9 @@ class Folder:
         except OSError as e:
             raise gone() from e
 
+    def slow_down(self, deadline: float) -> None:
+        """A file system has no speed to set."""
+
     def close(self) -> None:
         os.close(self._fd)
 
@@ -213,6 +216,9 @@ class Archive:
     def check_present(self) -> None:
         if not self._path.exists():
             raise gone()
+
+    def slow_down(self, deadline: float) -> None:
+        """A file system has no speed to set."""
 
     def close(self) -> None:
         self._zip.close()

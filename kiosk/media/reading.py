@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from kiosk.media.opening import open_medium
@@ -36,6 +36,14 @@ def read(location: Path, into: Path, limits: Limits, report: Report) -> ReadRepo
     """
     source = open_medium(location, limits)
     try:
+        return copy(source, into, limits, report)
+    finally:
+        source.close()
+
+
+def copy(source: Source, into: Path, limits: Limits, report: Report) -> ReadReport:
+    """`read`, for a medium that is open."""
+    try:
         staging = Staging(into, source.medium)
         try:
             return _Reading(source, staging, limits, report).run()
@@ -43,8 +51,6 @@ def read(location: Path, into: Path, limits: Limits, report: Report) -> ReadRepo
             staging.close()
     except OSError as e:
         raise disk_trouble(e) from e
-    finally:
-        source.close()
 
 
 class _Reading:
@@ -60,6 +66,7 @@ class _Reading:
         self.files_done = 0
         self.copied = 0
         self.over = len(self.entries) > limits.files
+        self.too_many = too_many_files(limits)
         self.refused: dict[str, Finding] = {}
         self.passes = 1
 
@@ -68,7 +75,6 @@ class _Reading:
         self.staging.write_findings(self._findings())
         deferred = self._first_pass()
         if deferred:
-            self.source.check_present()
             self._second_pass(deferred)
         self._tell("checking", force=True)
         self.staging.commit()
@@ -96,11 +102,14 @@ class _Reading:
 
     def _first_pass(self) -> list[int]:
         """Large sequential reads, DICOMDIR first. Returns the files that need patience."""
+        first = {n: None for n, e in self.entries.items() if _is_dicomdir(e.untrusted_path)}
+        deferred = self._try_all(first)
+        self._tell("copying", force=True)
+        return deferred + self._try_all(n for n in self.entries if n not in first)
+
+    def _try_all(self, numbers: Iterable[int]) -> list[int]:
         deferred: list[int] = []
-        for number in self._order():
-            if not self._wanted(number):
-                continue
-            self.phase = "first look" if self._is_directory_file(number) else "copying"
+        for number in filter(self._wanted, numbers):
             try:
                 self._one(number, careful=False)
             except Unreadable:
@@ -114,6 +123,8 @@ class _Reading:
     def _second_pass(self, deferred: list[int]) -> None:
         """The same order, with the ladder for damage, as long as the time budget lasts."""
         self.passes = 2
+        self.source.check_present()
+        self.source.slow_down(self.deadline)
         for number in deferred:
             self._tell("retrying", force=True)
             if time.monotonic() > self.deadline:
@@ -121,14 +132,6 @@ class _Reading:
             else:
                 self._one(number, careful=True)
         self.source.check_present()
-
-    def _order(self) -> list[int]:
-        first = [n for n in self.entries if self._is_directory_file(n)]
-        return first + [n for n in self.entries if not self._is_directory_file(n)]
-
-    def _is_directory_file(self, number: int) -> bool:
-        path = self.entries[number].untrusted_path
-        return path.count("/") < 2 and path.rpartition("/")[2].upper().rstrip(".") == "DICOMDIR"
 
     def _wanted(self, number: int) -> bool:
         earlier = self.staging.done.get(number)
@@ -152,7 +155,7 @@ class _Reading:
                 self._enter(number, FileState.LISTED)
                 return
             if self.over and bytes(head[128:HEAD]) != b"DICM":
-                self._refuse(number, too_many_files(self.limits))
+                self._refuse(number, self.too_many)
                 self._enter(number, FileState.REFUSED)
                 return
         self._stage(number, entry, _chain(head, pieces))
@@ -188,7 +191,7 @@ class _Reading:
         if entry.refused:
             return entry.refused
         if self.over and self.copied >= self.limits.files:
-            return too_many_files(self.limits)
+            return self.too_many
         if self.bytes_done + entry.bytes > self.limits.medium_bytes:
             return too_many_bytes(self.limits)
         return None
@@ -213,6 +216,12 @@ class _Reading:
             self.report(
                 Progress(phase, self.bytes_done, self.total, self.files_done, len(self.entries))
             )
+
+
+def _is_dicomdir(untrusted_path: str) -> bool:
+    """One that says what is on the medium: in the root, or one folder deeper."""
+    folder, _, name = untrusted_path.rpartition("/")
+    return name.upper().rstrip(".") == "DICOMDIR" and "/" not in folder
 
 
 def _chain(head: Piece, rest: Iterator[Piece]) -> Iterator[Piece]:

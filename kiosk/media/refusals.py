@@ -32,19 +32,22 @@ _BARE_DATA_SET = (b"\x08\0", b"\x02\0", b"\0\x08", b"\0\x02")
 def refuse_path(parts: Sequence[str], limits: Limits) -> Finding | None:
     """Why an entry with these path components is not taken, or None. Our own names are used on
     our disk, so only names that lie about their place, and those past the limits, are refused."""
-    where = shown("/".join(parts))
-    if any(p in ("", ".", "..") or "/" in p or "\0" in p for p in parts):
+    if any(p in ("", ".", "..") or "/" in p for p in parts):
         return Finding(
             "path-refused",
             Severity.ERROR,
-            where,
+            shown("/".join(parts)),
             "This entry's name points outside its folder. It was not read; the rest of the medium "
             "was. If scans are missing, ask the sender for another copy.",
         )
     if len(parts) - 1 > limits.depth:
-        return _entry_limit("limit-depth", where, f"lies more than {limits.depth} folders deep")
+        return _entry_limit(
+            "limit-depth", "/".join(parts), f"lies more than {limits.depth} folders deep"
+        )
     if any(len(p.encode("utf-8", "surrogatepass")) > limits.name_bytes for p in parts):
-        return _entry_limit("limit-name", where, f"has a name over {limits.name_bytes} bytes")
+        return _entry_limit(
+            "limit-name", "/".join(parts), f"has a name over {limits.name_bytes} bytes"
+        )
     return None
 
 
@@ -52,47 +55,54 @@ def refuse_size(path: str, size: int, limits: Limits) -> Finding | None:
     """Why a file of this size is not taken, or None."""
     if size <= limits.file_bytes:
         return None
-    return _entry_limit(
-        "limit-file-bytes", shown(path), f"is larger than {limits.file_bytes} bytes"
-    )
+    return _entry_limit("limit-file-bytes", path, f"is larger than {limits.file_bytes} bytes")
 
 
-def _entry_limit(code: str, where: str, why: str) -> Finding:
+def _entry_limit(code: str, path: str, why: str) -> Finding:
     detail = f"This entry {why}. It was not read. If it is a scan, raise the limit and read again."
-    return Finding(code, Severity.UNSAFE, where, detail)
+    return Finding(code, Severity.UNSAFE, shown(path), detail)
 
 
 def refuse_kind(path: str, kind: str) -> Finding | None:
     """Why an entry that is no plain file is not taken, or None. `kind` is `file` or a key below."""
     if kind == "file":
         return None
-    severity, detail = _KINDS[kind]
-    return Finding(f"{kind}-refused", severity, shown(path), detail)
+    code, severity, detail = _KINDS[kind]
+    return Finding(code, severity, shown(path), detail)
 
 
 _NOT_FOLLOWED = "It was not followed; what it points to is read where it lies on the medium."
 _KINDS = {
-    "symlink": (Severity.WARNING, f"This entry is a symbolic link, not a file. {_NOT_FOLLOWED}"),
+    "symlink": (
+        "symlink-refused",
+        Severity.WARNING,
+        f"This entry is a symbolic link, not a file. {_NOT_FOLLOWED}",
+    ),
     "device": (
+        "device-refused",
         Severity.WARNING,
         "This entry is a device, pipe or socket, not a file. It was not opened. No scan is lost.",
     ),
     "folder": (
+        "limit-depth",
         Severity.UNSAFE,
         "This folder lies too deep. What is in it was not read. If scans are missing, ask the "
         "sender for a copy with fewer folders.",
     ),
     "compressed": (
+        "compressed-refused",
         Severity.ERROR,
         "This file is compressed in a way that only Linux writes (zisofs). It was not read. If it "
         "is a scan, ask the sender for a plain copy.",
     ),
     "interleaved": (
+        "interleaved-refused",
         Severity.ERROR,
         "This file is written in interleaved pieces, which is not supported. It was not read. If "
         "it is a scan, ask the sender for a plain copy.",
     ),
     "encrypted": (
+        "encrypted-refused",
         Severity.ERROR,
         "This file is locked with a password. It was not read. If it is a scan, ask the sender "
         "for a copy without a password.",

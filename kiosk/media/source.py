@@ -69,4 +69,7 @@ class Source(Protocol):
     def check_present(self) -> None:
         """Raises MediaError when the medium is gone or another is in its place."""
 
+    def slow_down(self, deadline: float) -> None:
+        """Careful reading begins; past `deadline` (monotonic seconds) it loses its patience."""
+
     def close(self) -> None: ...

@@ -71,6 +71,9 @@ class Disc:
                 return
         raise gone()
 
+    def slow_down(self, deadline: float) -> None:
+        self.sectors.slow_down(deadline)
+
     def close(self) -> None:
         self.sectors.close()
 

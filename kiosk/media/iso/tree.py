@@ -87,6 +87,7 @@ class _Walker:
         if block in self.seen:
             self.walk.loops.append("/".join(parts))
         elif len(parts) > self.limits.depth:
+            self.seen[block] = parts
             self.walk.files.append(Found(parts, [], "folder"))
         else:
             self.seen[block] = parts
