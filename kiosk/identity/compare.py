@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from kiosk.identity import weights
+from kiosk.identity import odds
 from kiosk.identity.blocking import pair_key, plain_number
 from kiosk.identity.likeness import (
     date_level,
@@ -24,7 +24,7 @@ from kiosk.identity.vetoes import veto
 from kiosk.model.matching import Comparison, Evidence, IndexStatistics
 from kiosk.model.patient import Identifier, LocalPatient, PatientIdentity, PersonName
 
-_ALIKE_FAMILY = frozenset(weights.FAMILY) - {"different", "missing"}
+_ALIKE_FAMILY = frozenset(odds.FAMILY) - {"different", "missing"}
 _ALIKE_GIVEN = frozenset(("exact", "nickname", "short-form", "one-edit", "sounds-alike"))
 
 
@@ -89,7 +89,7 @@ def _names(
 def _ideographic(stated: Iterable[PersonName], theirs: Iterable[Name]) -> Evidence | None:
     mine = {parse(name).ideographic for name in stated} - {""}
     if mine & {name.ideographic for name in theirs}:
-        bits = weights.FAMILY_BITS + weights.GIVEN_BITS - 1.5
+        bits = odds.FAMILY_BITS + odds.GIVEN_BITS - 1.5
         return Evidence("name", "ideographic", bits, "same name in its own characters")
     return None
 
@@ -111,25 +111,25 @@ def _fit(one: Reading, other: Reading, how: tuple[bool, bool, bool], sex: str) -
     middle = "missing"
     if given not in ("uses-middle", "crossed-initials", "newborn", "missing"):
         middle = middle_level(one.given[1:], other.given[1:])
-    weight = _family_bits(family, sex) + weights.GIVEN[given] + weights.MIDDLE[middle]
-    weight += weights.SWAPPED * turned + weights.FORMER * former
+    weight = _family_bits(family, sex) + odds.GIVEN[given] + odds.MIDDLE[middle]
+    weight += odds.SWAPPED * turned + odds.FORMER * former
     return _Fit(weight, family, given, middle, turned, former, one, other)
 
 
 def _family_bits(level: str, sex: str) -> float:
     if level == "different" and sex:
-        return weights.FAMILY_CHANGED.get(sex, weights.FAMILY[level])
-    return weights.FAMILY[level]
+        return odds.FAMILY_CHANGED.get(sex, odds.FAMILY[level])
+    return odds.FAMILY[level]
 
 
 def _explained(fit: _Fit, sex: str, statistics: IndexStatistics) -> Iterator[Evidence]:
     yield Evidence("family", fit.family, _family_bits(fit.family, sex), _FAMILY_WORDS[fit.family])
-    yield Evidence("given", fit.given, weights.GIVEN[fit.given], _GIVEN_WORDS[fit.given])
-    yield Evidence("middle", fit.middle, weights.MIDDLE[fit.middle], _MIDDLE_WORDS[fit.middle])
+    yield Evidence("given", fit.given, odds.GIVEN[fit.given], _GIVEN_WORDS[fit.given])
+    yield Evidence("middle", fit.middle, odds.MIDDLE[fit.middle], _MIDDLE_WORDS[fit.middle])
     if fit.swapped:
-        yield Evidence("order", "swapped", weights.SWAPPED, "family and given name exchanged")
+        yield Evidence("order", "swapped", odds.SWAPPED, "family and given name exchanged")
     if fit.former:
-        yield Evidence("former", "former", weights.FORMER, "agrees with a former or other name")
+        yield Evidence("former", "former", odds.FORMER, "agrees with a former or other name")
     if fit.family in _ALIKE_FAMILY and fit.given in _ALIKE_GIVEN:
         yield _frequency(fit, statistics)
 
@@ -143,9 +143,9 @@ def _frequency(fit: _Fit, statistics: IndexStatistics) -> Evidence:
     forms = (fit.given == "nickname" and shared_forms(stated, given)) or {given}
     counts = [statistics.counts.get(pair_key(f, g), 1) for f in families for g in forms]
     count = max(counts)
-    typical = weights.PSEUDO_RECORDS * 2.0 ** -(weights.FAMILY_BITS + weights.GIVEN_BITS)
-    share = (count + typical) / (statistics.size + weights.PSEUDO_RECORDS)
-    bits = -math.log2(share) - weights.FAMILY_BITS - weights.GIVEN_BITS
+    typical = odds.PSEUDO_RECORDS * 2.0 ** -(odds.FAMILY_BITS + odds.GIVEN_BITS)
+    share = (count + typical) / (statistics.size + odds.PSEUDO_RECORDS)
+    bits = -math.log2(share) - odds.FAMILY_BITS - odds.GIVEN_BITS
     words = "nobody else here has this name" if count == 1 else f"{count} records here share it"
     return Evidence("name", f"count-{count}", round(bits, 3), words)
 
@@ -153,20 +153,18 @@ def _frequency(fit: _Fit, statistics: IndexStatistics) -> Evidence:
 def _suffix(one: PersonName, other: PersonName) -> Evidence:
     mine, theirs = parse(one).suffix, parse(other).suffix
     if not mine or not theirs:
-        return Evidence("suffix", "missing", 0.0)
+        return Evidence("suffix", "one-sided" if mine or theirs else "missing", 0.0)
     if mine == theirs or {mine, theirs} == {"JR", "II"}:
-        return Evidence("suffix", "same", weights.SUFFIX["same"], f"both {mine}")
-    return Evidence(
-        "suffix", "conflict", weights.SUFFIX["conflict"], f"{mine} here, {theirs} there"
-    )
+        return Evidence("suffix", "same", odds.SUFFIX["same"], f"both {mine}")
+    return Evidence("suffix", "conflict", odds.SUFFIX["conflict"], f"{mine} here, {theirs} there")
 
 
 def _birth_date(one: str, other: str) -> Evidence:
     mine, theirs = known_date(one), known_date(other)
     level = date_level(mine, theirs)
-    bits = weights.BIRTH_DATE[level]
+    bits = odds.BIRTH_DATE[level]
     if level == "exact" and mine.endswith("0101"):
-        return Evidence("birth_date", level, bits + weights.NEW_YEAR, "same, but 1 January")
+        return Evidence("birth_date", level, bits + odds.NEW_YEAR, "same, but 1 January")
     shown = "" if level in ("exact", "missing") else f": {_shown(mine)} and {_shown(theirs)}"
     return Evidence("birth_date", level, bits, _DATE_WORDS[level] + shown)
 
@@ -179,7 +177,7 @@ def _sex(one: str, other: str) -> Evidence:
     if one not in ("M", "F") or other not in ("M", "F"):
         return Evidence("sex", "missing", 0.0, "sex not recorded on one side")
     level = "same" if one == other else "conflict"
-    return Evidence("sex", level, weights.SEX[level], "same sex" if one == other else "sex differs")
+    return Evidence("sex", level, odds.SEX[level], "same sex" if one == other else "sex differs")
 
 
 def _identifier(stated: Iterable[Identifier], ours: Iterable[Identifier]) -> Evidence:
@@ -197,7 +195,7 @@ def _identifier(stated: Iterable[Identifier], ours: Iterable[Identifier]) -> Evi
 
 
 def _identified(level: str, words: str) -> Evidence:
-    return Evidence("identifier", level, weights.IDENTIFIER[level], words)
+    return Evidence("identifier", level, odds.IDENTIFIER[level], words)
 
 
 def issuers(identifier: Identifier) -> frozenset[str]:
@@ -218,17 +216,17 @@ def is_identifier_of(identifier: Identifier, local: LocalPatient) -> bool:
 
 
 def _address(one: str, other: str) -> Evidence:
-    return _contact("address", _street(one), _street(other), weights.ADDRESS)
+    return _contact("address", _street(one), _street(other), odds.ADDRESS)
 
 
 def _telephone(one: str, other: str) -> Evidence:
     mine, theirs = (re.sub(r"\D", "", t)[-10:] for t in (one, other))
-    return _contact("telephone", mine, theirs, weights.TELEPHONE)
+    return _contact("telephone", mine, theirs, odds.TELEPHONE)
 
 
 def _mother(one: str, other: str) -> Evidence:
     mine, theirs = (" ".join(fold(t).replace("^", " ").split()[:1]) for t in (one, other))
-    return _contact("mother_birth_name", mine, theirs, weights.MOTHER)
+    return _contact("mother_birth_name", mine, theirs, odds.MOTHER)
 
 
 def _contact(field: str, mine: str, theirs: str, bits: dict[str, float]) -> Evidence:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from kiosk.identity import weights
 from kiosk.identity.compare import compare, is_identifier_of
 from kiosk.identity.likeness import known_date
-from kiosk.identity.posterior import Pairs, Posterior, odds_of, one_person, posterior, priors
+from kiosk.identity.odds import MODEL, Pairs, Posterior, odds_of, one_person, posterior, priors
 from kiosk.identity.vetoes import ceiling, usable
 from kiosk.model.matching import (
     Action,
@@ -194,7 +193,7 @@ def _recommendation(
         return Recommendation.ACCEPT
     if verifying or not usable(stated) or not known_date(stated.birth_date):
         return Recommendation.REVIEW  # nobody can be ruled out without a name or a birth date
-    plausible = sum(weighed.found.own) >= settings.none_below
+    plausible = weighed.found.nobody <= 1 - settings.none_below
     return Recommendation.REVIEW if plausible else Recommendation.NONE
 
 
@@ -202,7 +201,7 @@ def _basis(weighed: _Weighed, size: int, threshold: float) -> tuple[tuple[str, f
     """Everything the probabilities were computed from besides the comparisons themselves."""
     pairs = tuple((f"same-person {i} {j}", q) for (i, j), q in sorted(weighed.same.items()))
     return (
-        ("model", weights.MODEL),
+        ("model", MODEL),
         ("index-size", float(size)),
         ("threshold", threshold),
         ("picked", float(weighed.picked)),

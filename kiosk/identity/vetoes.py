@@ -27,7 +27,7 @@ def veto(stated: PatientIdentity, local: LocalPatient, evidence: Sequence[Eviden
         (not usable(local.identity), "the local record is a temporary registration"),
         (level["birth_date"] in _CLEARLY_DIFFERENT, "birth dates differ"),
         (level["suffix"] == "conflict", "suffixes differ: father and son?"),
-        (level.get("given") == "newborn" and local.multiple_birth, "newborn of a multiple birth"),
+        (_one_of_several(stated, local, level), "newborn of a multiple birth"),
         (_nameless(stated, local, level), "no full name to compare"),
         (level.get("given") == "different", _given_words(level)),
         (level["identifier"] == "contradicts", "the disc carries our number of another patient"),
@@ -52,6 +52,12 @@ def _nameless(stated: PatientIdentity, local: LocalPatient, level: dict[str, str
     return level["family"] == "missing" or (level.get("given") == "missing" and not single)
 
 
+def _one_of_several(stated: PatientIdentity, local: LocalPatient, level: dict[str, str]) -> bool:
+    """A baby without a name of its own that has a twin, as the record or the letter in it says."""
+    letters = {parse(i.name).newborn for i in (stated, local.identity)} - {"", "-"}
+    return level.get("given") == "newborn" and (local.multiple_birth or bool(letters))
+
+
 def _given_words(level: dict[str, str]) -> str:
     if level["birth_date"] == "exact" and level.get("family") == "exact":
         return "given names differ with the same family name and birth date: twins?"
@@ -64,8 +70,9 @@ def ceiling(comparison: Comparison, verifying: bool, duplicates: int) -> str:
     level = {e.field: e.level for e in comparison.evidence}
     if level["identifier"] == "ours":
         return ""
-    if level["birth_date"] == "missing" and not (verifying and _unique(level, duplicates)):
-        return "no birth date to compare"
+    if level["birth_date"] == "missing":
+        alone = verifying and _unique(level, duplicates) and level["suffix"] != "one-sided"
+        return "" if alone else "no birth date to compare"
     if not verifying:
         return _identify_ceiling(level)
     if level["birth_date"] != "exact" and not (
