@@ -36,6 +36,8 @@ def client(destination: Destination) -> httpx2.Client:
     try:
         timeout = httpx2.Timeout(destination.answer_seconds, connect=destination.connect_seconds)
         url = httpx2.URL(destination.url.rstrip("/") + "/")
+        if url.scheme not in ("http", "https") or not url.host:
+            raise ValueError("no HTTP URL")
         return httpx2.Client(
             base_url=url,
             auth=_credentials(destination, url),

@@ -27,8 +27,10 @@ def find(
         images = _pages(
             destination, http, f"studies/{study}/instances", {"includefield": "SOPInstanceUID"}
         )
-        present = frozenset(str(value(image, "00080018")) for image in images)
-    return studies, present
+        present = [value(image, "00080018") for image in images]
+    if not all(isinstance(uid, str) and uid for uid in present):
+        raise PeerProblem(f"{name(destination)} lists instances without a UID. See its log.")
+    return studies, frozenset(present)
 
 
 def echo(destination: Destination) -> None:
