@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import re
 import time
 
 from kiosk.adt.mllp import wrap
@@ -59,7 +58,7 @@ class _Header:
 
     def __init__(self, frame: bytes) -> None:
         start = frame.find(b"MSH")
-        line = re.split(rb"[\r\n]", frame[start : start + 4096], maxsplit=1)[0]
+        line = frame[start : start + 4096].partition(b"\r")[0].partition(b"\n")[0]
         usable = start >= 0 and len(line) > 3 and not line[3:4].isalnum() and line[3] > 32
         self.separator = line[3:4] if usable else b"|"
         self._fields = line.split(self.separator) if usable else []

@@ -25,6 +25,7 @@ _CODECS = {
     **{f"8859/{part}": f"iso8859-{part}" for part in (1, 2, 3, 4, 5, 6, 7, 8, 9, 15)},
 }
 _SINGLE_BYTE = frozenset(name for name in _CODECS.values() if name.startswith("iso8859"))
+_ASCII_BASED = _SINGLE_BYTE | {"", "ascii", "utf-8", "gb18030", "euc_kr", "big5"}
 
 
 def codec_of(declared: str) -> str:
@@ -41,6 +42,8 @@ def decode(raw: bytes, declared: str, default: str) -> tuple[str, str]:
     if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return raw.decode("utf-16", errors="replace"), "utf-16"
     named = codec_of(declared)
+    if raw.isascii() and named in _ASCII_BASED:  # nearly every message: decided at once
+        return raw.decode("ascii"), named or "ascii"
     if named in _SINGLE_BYTE or not named:
         order = ["utf-8", named, default]
     else:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 MAX_SEGMENTS = 10_000
 MAX_REPETITIONS = 100
 
-_LINE_ENDS = re.compile(r"\r\n|\n|\r")
 _BLANK = "\ufeff \t\r\n\x00"
 
 
@@ -69,13 +68,19 @@ class Segment:
 
     def first(self, number: int) -> str:
         """The first component of the first repetition, unescaped and stripped."""
-        repetition = self.field(number).partition(self.separators.repetition)[0]
-        component = repetition.partition(self.separators.component)[0]
-        return self.text(component.partition(self.separators.subcomponent)[0])
+        raw = self.field(number)
+        if not raw:
+            return raw
+        s = self.separators
+        for separator in (s.repetition, s.component, s.subcomponent):
+            raw = raw.partition(separator)[0]
+        return self.text(raw)
 
     def text(self, raw: str) -> str:
         """The value meant: escapes resolved, surrounding blanks off."""
-        return unescape(raw, self.separators).strip()
+        if self.separators.escape in raw:
+            raw = unescape(raw, self.separators)
+        return raw.strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +97,9 @@ def read(text: str) -> Message:
     start = text.find("MSH")
     if start < 0 or text[:start].strip(_BLANK):
         raise NotEr7("The message does not begin with MSH.")
-    separators = Separators.of(text[start:])
-    lines = _LINE_ENDS.split(text[start:], MAX_SEGMENTS)[:MAX_SEGMENTS]
+    separators = Separators.of(text[start : start + 16])
+    text = text[start:].replace("\r\n", "\r").replace("\n", "\r")
+    lines = text.split("\r", MAX_SEGMENTS)[:MAX_SEGMENTS]
     segments = tuple(_segment(line, separators) for line in lines if line.strip(_BLANK))
     return Message(segments[0], segments)
 
@@ -109,8 +115,6 @@ def _segment(line: str, separators: Separators) -> Segment:
 def unescape(text: str, separators: Separators) -> str:
     """Escape sequences resolved (HL7 v2 chapter 2.7); unknown ones stay as they are."""
     mark = separators.escape
-    if mark not in text:
-        return text
     pattern = re.escape(mark) + r"([^" + re.escape(mark) + r"]{1,64})" + re.escape(mark)
     return re.sub(pattern, lambda m: _escape(m.group(1), m.group(0), separators), text)
 

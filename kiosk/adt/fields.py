@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date
 
 from kiosk.adt.er7 import Segment
 from kiosk.model.patient import Identifier, PersonName, Visit
@@ -66,8 +66,8 @@ def _first_filled(
 
 def _identifier(segment: Segment, text: str, authority: str) -> Identifier:
     parts = [*segment.components(text), "", "", "", "", ""]
-    names = [*parts[3].split(segment.separators.subcomponent), "", "", ""]
-    namespace, universal_id, universal_id_type = (segment.text(name) for name in names[:3])
+    names = [*parts[3].split(segment.separators.subcomponent), "", ""]
+    namespace, universal_id, universal_id_type = map(segment.text, names[:3])
     if not (namespace or universal_id):
         namespace = authority
     return Identifier(
@@ -91,6 +91,8 @@ def _typed(name: PersonName, kind: str) -> PersonName:
 def _person_names(segment: Segment, number: int) -> Iterable[PersonName]:
     """The names of an XPN or PN field. Repetitions that write one name in letters, ideographs and
     phonetic script (XPN-8 A, I, P) become the three groups of one name."""
+    if not segment.field(number):
+        return
     written: dict[tuple[str, int], dict[str, PersonName]] = {}
     count = 0
     for text in segment.repetitions(number):
@@ -107,7 +109,9 @@ def _person_names(segment: Segment, number: int) -> Iterable[PersonName]:
 
 
 def _joined(scripts: dict[str, PersonName]) -> PersonName:
-    base = scripts.get("A") or PersonName(type=next(iter(scripts.values())).type)
+    base = scripts.get("A", PersonName(type=next(iter(scripts.values())).type))
+    if scripts.keys() == {"A"}:
+        return base
     texts = [scripts[s].to_dicom() if s in scripts else "" for s in "IP"]
     return _with_groups(base, texts[0], texts[1], base.type)
 
@@ -130,7 +134,7 @@ def _person_name(segment: Segment, text: str) -> tuple[PersonName, str]:
 
 
 def _leading(segment: Segment, part: str) -> str:
-    return segment.text(part.partition(segment.separators.subcomponent)[0])
+    return segment.text(part.partition(segment.separators.subcomponent)[0]) if part else part
 
 
 def _birth_date(pid: Segment) -> str | Kept:
@@ -138,11 +142,13 @@ def _birth_date(pid: Segment) -> str | Kept:
     if value == NULL:
         return Kept.DELETED
     day = value[:8]
+    if len(day) < 8 or not (day.isascii() and day.isdecimal()):
+        return Kept.UNCHANGED
     try:
-        datetime.strptime(day, "%Y%m%d")  # noqa: DTZ007 - a calendar day has no zone
+        date(int(day[:4]), int(day[4:6]), int(day[6:]))
     except ValueError:
         return Kept.UNCHANGED
-    return day if len(day) == 8 and day.isdecimal() else Kept.UNCHANGED
+    return day
 
 
 def _coded(pid: Segment, number: int, table: dict[str, str]) -> str | Kept:

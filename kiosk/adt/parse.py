@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 
 from kiosk.adt import er7, fields
 from kiosk.adt.charset import codec_of, decode
@@ -70,7 +69,9 @@ def _declared_charset(frame: bytes) -> str:
     """MSH-18, read from the bytes: it must be known before they are text. Where it repeats, the
     first set that is more than ASCII counts: it contains the others."""
     start = frame.find(b"MSH")
-    header = re.split(rb"[\r\n]", frame[start : start + 4096], maxsplit=1)[0] if start >= 0 else b""
+    if start < 0:
+        return ""
+    header = frame[start : start + 4096].partition(b"\r")[0].partition(b"\n")[0]
     parts = header.split(header[3:4]) if len(header) > 3 else []
     if len(parts) < 18:
         return ""
@@ -84,7 +85,7 @@ def _trigger(message: er7.Message) -> str:
     parts = [*header.components(header.field(9)), "", ""]
     evn = message.first("EVN")
     code = header.text(parts[1]) or (evn.first(1) if evn else "")
-    return re.sub(r"[^A-Z0-9]", "", code.upper())
+    return "".join(c for c in code.upper() if c.isalnum())
 
 
 def _check(message: er7.Message, trigger: str) -> None:

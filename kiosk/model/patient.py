@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -62,7 +62,15 @@ class PersonName:
         return "=".join((alphabetic, self.ideographic, self.phonetic)).rstrip("=")
 
     def __bool__(self) -> bool:
-        return bool(replace(self, type="").to_dicom())
+        return bool(
+            self.family
+            or self.given
+            or self.middle
+            or self.prefix
+            or self.suffix
+            or self.ideographic
+            or self.phonetic
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,14 +39,15 @@ class Authorities:
 
     def settled(self, event: RegistrationEvent) -> RegistrationEvent:
         """The event with every identifier's issuer in that spelling; new ones are learnt."""
-        return replace(event, patients=tuple(map(self._patient, event.patients)))
+        patients = tuple(map(self._patient, event.patients))
+        return event if patients == event.patients else replace(event, patients=patients)
 
     def _patient(self, patient: PatientFields) -> PatientFields:
-        return replace(
-            patient,
-            identifiers=tuple(map(self._identifier, patient.identifiers)),
-            prior=tuple(map(self._identifier, patient.prior)),
-        )
+        identifiers = tuple(map(self._identifier, patient.identifiers))
+        prior = tuple(map(self._identifier, patient.prior))
+        if identifiers == patient.identifiers and prior == patient.prior:
+            return patient
+        return replace(patient, identifiers=identifiers, prior=prior)
 
     def _identifier(self, i: Identifier) -> Identifier:
         value, issuer = i.value[:256], self._learnt(i.issuer[:250], i.universal_id[:250])

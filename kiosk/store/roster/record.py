@@ -136,6 +136,9 @@ def _is_test(name: PersonName) -> bool:
 
 def view(record: Record, below: Iterable[Record]) -> Record:
     """The record with what the records merged into it bring along."""
+    below = list(below)
+    if not below:
+        return record
     prior, former = dict(record.prior), list(record.former)
     visits, linked = dict.fromkeys(record.visits), dict.fromkeys(record.linked)
     for child in below:

@@ -46,7 +46,8 @@ def apply(sheet: Sheet, event: RegistrationEvent) -> Applied:
     except Refused as e:
         sheet.undo()
         return e.applied
-    return replace(outcome, touched=sheet.touched())
+    touched = sheet.touched()
+    return replace(outcome, touched=touched) if touched else outcome
 
 
 def _ignored(reason: str) -> Applied:

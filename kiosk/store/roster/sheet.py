@@ -52,6 +52,8 @@ class Sheet:
         """The records of which more than visits and time stamps changed since the mark, and the
         survivors above them, before and after."""
         changed = [(k, old) for k, old in self._undo if _differs(old, self.records[k])]
+        if not changed:
+            return ()
         keys = {k for k, _ in changed}
         keys |= {self.root(self.records[k]).key for k in keys}
         keys |= {

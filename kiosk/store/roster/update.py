@@ -80,7 +80,7 @@ def _names(
     if said is Kept.DELETED:
         return (), with_alias(record, record.names).former
     assert not isinstance(said, Kept)
-    current = _completed(said[0], record.name)
+    current = _completed(said[0], record.names[0]) if record.names else _bare(said[0])
     others = [*map(_bare, said[1:]), *record.names[1:]]
     kept = tuple(n for n in dict.fromkeys(others) if not same_name(n, current))
     former = record.former
