@@ -190,7 +190,9 @@ class Look:
         if not all(uids):
             self._hold(header, "uid-missing", "The study, series or instance has no UID.")
         elif not all(map(valid_uid, uids)):
-            self._hold(header, "uid-invalid", "A UID has characters that no UID has.")
+            self._hold(
+                header, "uid-invalid", "A UID is longer than 64 characters or has letters in it."
+            )
 
     def _hold(self, header: Header, code: str, detail: str) -> None:
         if header.status is InstanceStatus.OK:

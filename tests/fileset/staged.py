@@ -10,7 +10,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pydicom
-from pydicom.data import get_testdata_file
+from pydicom.data import get_charset_files, get_testdata_file
 from pydicom.dataset import Dataset
 
 from kiosk.fileset import read
@@ -64,6 +64,11 @@ def sample(name: str) -> bytes:
     path = get_testdata_file(name, download=False)
     assert path is not None
     return Path(path).read_bytes()
+
+
+def charset_sample(name: str) -> bytes:
+    """One of pydicom's files in a character set of its own."""
+    return Path(get_charset_files(name)[0]).read_bytes()
 
 
 def element(tag: int, vr: bytes, value: bytes) -> bytes:

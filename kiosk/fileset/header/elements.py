@@ -188,6 +188,7 @@ class _Walk:
             if at >= stop:
                 self.position, self.left = self.base + at, left
                 return None
+        self.position, self.left = self.base + at, 0
         raise _Stop("too-complex")
 
     def _implicit(self, frame: _Frame) -> None:
@@ -214,6 +215,7 @@ class _Walk:
             if at >= stop:
                 self.position, self.left = self.base + at, left
                 return None
+        self.position, self.left = self.base + at, 0
         raise _Stop("too-complex")
 
     def _load(self, position: int, left: int) -> bytes:

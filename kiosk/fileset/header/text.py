@@ -10,6 +10,7 @@ from pydicom.charset import CODES_TO_ENCODINGS, handled_encodings, python_encodi
 
 ESCAPE = 0x1B
 _FRAGMENTS = re.compile(b"(^[^\x1b]+|\x1b[^\x1b]*)", re.DOTALL)
+_MULTI_BYTE = ("UTF8", "GB18030", "GBK", "euc_kr")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 # PS3.5 6.1.2.5.3: code extensions are off again behind these.
 _RESETS = re.compile(rb"[\\^=\r\n\f\t]")
@@ -40,9 +41,9 @@ def charset(declared: bytes, sample: bytes) -> Charset:
     believed = Charset(known)
     if _fits(sample, believed) and not _is_really_utf8(sample, known):
         return believed
-    for codec in known[1:]:  # sets that stand alone, written as if they were extensions
-        if codec in _ALONE and _fits(sample, Charset((codec,))):
-            return Charset((codec,), "wrong")
+    for codec in known[1:]:  # named as an extension, used without its escape sequence
+        if _fits(sample, Charset((codec, *known))):
+            return Charset((codec, *known), "wrong")
     return _guess(sample, "wrong")
 
 
@@ -62,7 +63,8 @@ def _codec(term: str) -> str | None:
 
 
 _TERMS = {re.sub(r"[\s_-]+", " ", term): codec for term, codec in python_encoding.items()}
-_ALONE = ("UTF8", "GB18030", "GBK")  # PS3.3 C.12.1.1.2: never with code extensions
+# The default repertoire is ASCII, though pydicom reads more into it.
+_TERMS |= dict.fromkeys(("", "ISO IR 6", "ISO 2022 IR 6"), "ascii")
 _TERMS |= {"UTF 8": "UTF8", "ISO IR 192": "UTF8", "LATIN1": "latin_1", "ISO 8859 1": "latin_1"}
 
 
@@ -78,7 +80,7 @@ def _guess(sample: bytes, why: str) -> Charset:
 
 def _is_really_utf8(sample: bytes, codecs: tuple[str, ...]) -> bool:
     """Single-byte sets fit any bytes; text beyond ASCII that is lawful UTF-8 is UTF-8."""
-    if ESCAPE in sample or codecs[0] in (*_ALONE, "euc_kr"):
+    if ESCAPE in sample or codecs[0] in _MULTI_BYTE:
         return False
     try:
         return bool(sample.decode("utf-8"))
