@@ -90,7 +90,7 @@ def engine(config: ConfigOption = None) -> None:
     from kiosk.cli import service
 
     with opened(config) as context:
-        service.run(context)
+        service.run_engine(context)
 
 
 @app.command()
@@ -113,10 +113,10 @@ def ui(
     config: ConfigOption = None,
 ) -> None:
     """The screen of one desk; starts an engine beside it when none runs."""
-    from kiosk.cli import screens
+    from kiosk.cli import service
 
     with opened(config) as context:
-        raise typer.Exit(screens.run(context, desk, language))
+        raise typer.Exit(service.run_desk(context, desk, language))
 
 
 @app.command()

@@ -8,9 +8,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from kiosk import delivery, media
+from kiosk import delivery, media, sandbox
 from kiosk.cli.context import Context
-from kiosk.engine import sandbox
 from kiosk.model.medium import DriveState
 
 PASS, WARN, FAIL = "pass", "warn", "fail"

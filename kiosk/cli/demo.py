@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from kiosk import delivery
-from kiosk.cli import importing, screens
+from kiosk.cli import importing, service
 from kiosk.cli.context import Context, opened, say
 from kiosk.cli.demonstration import discs, pacs, registration
 from kiosk.desk import Role
@@ -78,7 +78,7 @@ def run(headless: bool) -> int:
         peer = stack.enter_context(pacs.running(folder / "pacs"))
         config = _configured(folder, peer)
         context = stack.enter_context(opened(config))
-        stack.enter_context(screens.engine_beside(context))
+        stack.enter_context(service.engine_beside(context))
         try:
             _register(context)
             tickets = _bring_in(context, _burnt(folder), seen)
@@ -124,8 +124,9 @@ def _burnt(folder: Path) -> tuple[Disc, ...]:
     """Two discs: the first patient is picked by a wristband whose number was merged meanwhile,
     the second one's disc states no birth date, and two patients of that name are registered."""
     found = registration.ARCHIBALD
-    first = discs.file_set_of("77654033", birth_date=found.birth_date, sex=found.sex)
-    second = discs.file_set_of("98890234")
+    stated = discs.Stated(f"{found.family}^{found.given}", found.birth_date, found.sex)
+    first = discs.file_set_of(discs.ARCHIBALD, stated)
+    second = discs.file_set_of(discs.PETER)
     at_the_door = Identifier(registration.ARCHIBALD_AT_THE_DOOR.number, registration.AUTHORITY)
     return (
         Disc(
@@ -148,7 +149,7 @@ def _bring_in(context: Context, brought: tuple[Disc, ...], seen: bool) -> list[t
         if seen:
             say("The touch screen opens. Close its window when you have seen enough.")
             stack.enter_context(_window(context, "touch"))
-        clerk = screens.open_desk(context, Role.FRONT_DESK, "clerk")
+        clerk = service.open_desk(context, Role.FRONT_DESK, "clerk")
         tickets = []
         for disc in brought:
             ticket = clerk.bring(disc.image, disc.picked)
@@ -194,7 +195,7 @@ def _decided(context: Context, ticket: str, stack: ExitStack | None) -> None:
                 patience=3600.0,
             )
         return
-    him = screens.open_desk(context, Role.HIM, "him (scripted)")
+    him = service.open_desk(context, Role.HIM, "him (scripted)")
     for case in _waiting(context, ticket):
         assert case.proposal is not None
         chosen = _numbered(case, registration.PETER.number)

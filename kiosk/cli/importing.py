@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from kiosk import sandbox
 from kiosk.cli.context import Context, fail, say
 from kiosk.cli.inspecting import code_of_failure
-from kiosk.engine import AlreadyRunning, Engine, Site, alone, child
+from kiosk.engine import AlreadyRunning, Engine, Site, alone
 from kiosk.model.delivery import Answer
 from kiosk.model.matching import Recommendation
 from kiosk.model.patient import Identifier
@@ -27,8 +28,8 @@ def receive(context: Context, location: Path, operator: str, picked: Identifier 
     if not context.policy.destination:
         fail("No destination is configured: add a [[destination]] to the configuration.", code=2)
     try:
-        medium = child.identify(location.absolute(), context.policy.limits)
-    except child.JobFailed as e:
+        medium = sandbox.identify(location.absolute(), context.policy.limits)
+    except sandbox.JobFailed as e:
         fail(e.finding.detail, code_of_failure(e.finding))
     with context.store.begin() as tx:
         return tx.intakes.create(medium, context.policy.site.station, operator, picked)

@@ -6,8 +6,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from kiosk import sandbox
 from kiosk.cli.context import say
-from kiosk.engine import child, reading
+from kiosk.engine import reading
 from kiosk.model.content import Catalog, Finding, Severity, StatedPatient, Study
 from kiosk.model.medium import Medium, Progress
 from kiosk.model.plain import to_plain
@@ -20,9 +21,9 @@ def inspect(location: Path, policy: Policy) -> tuple[dict[str, Any], int]:
     """The report of CLI.md and the exit code. Everything written meanwhile is removed."""
     with tempfile.TemporaryDirectory(prefix="kiosk-inspect-") as folder:
         try:
-            report = child.read(location.absolute(), Path(folder), policy.limits, _show)
-            found = child.catalog(Path(folder), policy.limits)
-        except child.JobFailed as e:
+            report = sandbox.read(location.absolute(), Path(folder), policy.limits, _show)
+            found = sandbox.catalog(Path(folder), policy.limits)
+        except sandbox.JobFailed as e:
             return _failed(e.finding), code_of_failure(e.finding)
     return _report(report.medium, found), exit_code(found)
 

@@ -1,23 +1,33 @@
-"""`kiosk engine`: the service in the foreground, with the receivers it starts and watches."""
+"""`kiosk engine` and `kiosk ui`: the service in the foreground with the receivers that it watches,
+and a desk's window, with an engine beside it if none runs."""
 
 from __future__ import annotations
 
+import getpass
 import logging
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from kiosk.cli import check
 from kiosk.cli.context import Context, fail, say
+from kiosk.desk import Desk, Operator, Role
+from kiosk.desk.snapshots import HealthLine, Mood
 from kiosk.engine import AlreadyRunning, Engine, Site, alone
 
 log = logging.getLogger("kiosk.service")
 
 LONGEST_PAUSE = 60.0
+ROLES = {"touch": Role.FRONT_DESK, "him": Role.HIM, "it": Role.IT}
+MOODS = {check.PASS: Mood.GOOD, check.WARN: Mood.CARE, check.FAIL: Mood.STOP}
+DRAIN_SECONDS = 60.0
 
 
-def run(context: Context) -> None:
+def run_engine(context: Context) -> None:
     """Works until SIGTERM or SIGINT, then drains: a sender ends after the image it is at."""
     engine = Engine(Site(context.store, context.vault, context.policy, context.store.now))
     for sign in (signal.SIGTERM, signal.SIGINT):
@@ -50,3 +60,53 @@ def _watch_receiver(config: Path | None, engine: Engine) -> None:
             log.warning("the ADT receiver ended with %d; again in %.0f s", receiver.poll(), pause)
             engine.wait(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
+
+
+# -- the desks ---------------------------------------------------------------------------------
+
+
+def open_desk(context: Context, role: Role, name: str) -> Desk:
+    """The desk of one operator on this station."""
+
+    def checks() -> Iterator[HealthLine]:
+        for line in check.run(context):
+            yield HealthLine(line.name, MOODS[line.state], line.meaning, line.fix)
+
+    operator = Operator(name, role)
+    return Desk(context.store, context.policy, operator, context.store.now, checks)
+
+
+def run_desk(context: Context, which: str, language: str) -> int:
+    """Shows the desk until its window is closed; Qt's exit code."""
+    if which not in ROLES:
+        fail(f"There is no desk called {which}. Use one of: {', '.join(ROLES)}.", code=2)
+    # Qt is needed here only: an engine on a machine without a display never loads it.
+    from kiosk import ui
+
+    desk = open_desk(context, ROLES[which], getpass.getuser())
+    with engine_beside(context):
+        return ui.run(desk, which, language)
+
+
+@contextmanager
+def engine_beside(context: Context) -> Iterator[None]:
+    """An engine as a child process for the length of the block, unless one runs already; it
+    writes its log into the state folder."""
+    try:
+        with alone(context.state):
+            pass  # free: the child takes it
+    except AlreadyRunning:
+        yield
+        return
+    command = [sys.executable, "-m", "kiosk", "engine"]
+    command += ["--config", str(context.config)] if context.config else []
+    log = (context.state / "engine.log").open("ab")
+    with log, subprocess.Popen(command, stdout=log, stderr=log) as engine:
+        try:
+            yield
+        finally:
+            engine.terminate()
+            try:
+                engine.wait(DRAIN_SECONDS)
+            except subprocess.TimeoutExpired:
+                engine.kill()

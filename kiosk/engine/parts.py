@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from kiosk.engine import child
+from kiosk import sandbox
 from kiosk.model.content import Catalog
 from kiosk.model.medium import Progress, ReadReport
 from kiosk.policy import Policy
@@ -27,8 +27,8 @@ class Site:
     vault: Vault
     policy: Policy
     now: Callable[[], datetime]
-    read: Callable[[Path, Path, Limits, Callable[[Progress], None]], ReadReport] = child.read
-    catalog: Callable[[Path, Limits], Catalog] = child.catalog
+    read: Callable[[Path, Path, Limits, Callable[[Progress], None]], ReadReport] = sandbox.read
+    catalog: Callable[[Path, Limits], Catalog] = sandbox.catalog
 
     @property
     def station(self) -> str:

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-from kiosk.engine.child import JobFailed
 from kiosk.engine.parts import Settlement, Site
 from kiosk.model.content import Catalog, Finding, Severity
 from kiosk.model.medium import Progress
 from kiosk.model.work import Intake
+from kiosk.sandbox import JobFailed
 from kiosk.store import Lease, Transaction
 
 

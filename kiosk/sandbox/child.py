@@ -1,6 +1,6 @@
 """Jobs on hostile bytes, each in a child process of its own that is watched, bounded and killed.
 
-The child (`kiosk.engine.sandbox`) answers through a pipe: a length and one JSON object, many
+The child (`kiosk.sandbox.inside`) answers through a pipe: a length and one JSON object, many
 times. What it says is believed only in the shape that was asked for; its end is judged by the
 answer and the exit status, never by what it printed.
 """
@@ -81,7 +81,7 @@ def _ignore(_progress: Progress) -> None:
 
 def _run(job: Job, shape: type[T], report: Callable[[Progress], None]) -> T:
     process = subprocess.Popen(
-        [sys.executable, "-m", "kiosk.engine.sandbox", str(os.getpid())],
+        [sys.executable, "-m", "kiosk.sandbox.inside", str(os.getpid())],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,  # a parser's complaints may quote a patient's name

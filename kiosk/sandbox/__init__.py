@@ -1,0 +1,9 @@
+"""Where hostile bytes are worked on: each medium in a child process of its own, which is locked in
+before it looks and is bounded in memory, time and reach. `child` is the parent's side, `inside`
+the child's, `lock` the kernel's part of it.
+"""
+
+from kiosk.sandbox.child import JobFailed, catalog, identify, read
+from kiosk.sandbox.lock import landlock_abi
+
+__all__ = ["JobFailed", "catalog", "identify", "landlock_abi", "read"]

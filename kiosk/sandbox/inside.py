@@ -1,0 +1,145 @@
+"""The child's side of a job: lock yourself in, do it, say the result.
+
+`python -m kiosk.sandbox.inside PARENT_PID`, the job as JSON on standard input. Imports come
+before the lock, hostile bytes after it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from kiosk.model.content import Finding, Severity
+from kiosk.model.medium import Progress
+from kiosk.policy.sections import Limits
+from kiosk.sandbox.child import Job, encode, plain
+from kiosk.sandbox.lock import die_with, limit, lock_in
+
+
+class Refused(Exception):
+    """The job found a reason not to go on; it goes to the parent as it is."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.code)
+        self.finding = finding
+
+
+Work = Callable[[Job, BinaryIO], object]
+
+
+def main() -> int:
+    job = _job(sys.stdin.buffer.read())
+    work = WORK[job.name]()
+    die_with(int(sys.argv[1]))
+    limit(job.limits.child_memory_bytes, _cpu_seconds(job))
+    lock_in(
+        readable=[job.location] if job.location else [],
+        writable=[job.into] if job.name == "read" else [],
+        also_readable=[job.into] if job.into else [],
+    )
+    pipe = os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # a stray print must not corrupt the answer
+    return _answer(job, work, pipe)
+
+
+def _cpu_seconds(job: Job) -> int | None:
+    """Reading takes as long as the medium does; looking at what was read must not."""
+    return job.limits.child_cpu_seconds if job.name == "catalog" else None
+
+
+def _answer(job: Job, work: Work, pipe: BinaryIO) -> int:
+    try:
+        message = plain("result", work(job, pipe))
+    except Refused as e:
+        message = plain("finding", e.finding)
+    except MemoryError:
+        message = plain("finding", _too_large())
+    pipe.write(encode(message))
+    pipe.flush()
+    return 0
+
+
+# Each job's imports come before the lock, and only its own: a child starts for every medium.
+
+
+def _identify() -> Work:
+    from kiosk import media
+
+    def work(job: Job, _pipe: BinaryIO) -> object:
+        with _refusing(media.MediaError):
+            return media.identify(Path(job.location), job.limits)
+
+    return work
+
+
+def _read() -> Work:
+    from kiosk import media
+
+    def work(job: Job, pipe: BinaryIO) -> object:
+        with _alone(Path(job.into)), _refusing(media.MediaError):
+            return media.read(Path(job.location), Path(job.into), job.limits, _reporter(pipe))
+
+    return work
+
+
+def _catalog() -> Work:
+    from kiosk import fileset
+
+    return lambda job, _pipe: fileset.read(Path(job.into), job.limits)
+
+
+WORK: dict[str, Callable[[], Work]] = {"identify": _identify, "read": _read, "catalog": _catalog}
+
+
+@contextmanager
+def _refusing(error: type[Any]) -> Iterator[None]:
+    try:
+        yield
+    except error as e:
+        raise Refused(e.finding) from e
+
+
+def _reporter(pipe: BinaryIO) -> Any:
+    """Progress at most four times a second, and at each change of phase."""
+    last: list[Any] = [0.0, ""]
+
+    def report(progress: Progress) -> None:
+        now = time.monotonic()
+        if now - last[0] >= 0.25 or progress.phase != last[1]:
+            last[:] = [now, progress.phase]
+            pipe.write(encode(plain("progress", progress)))
+            pipe.flush()
+
+    return report
+
+
+def _alone(folder: Path) -> BinaryIO:
+    """Holds the staging folder: after a crash of the engine its old child may still be dying."""
+    handle = (folder / ".lock").open("wb")
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    return handle
+
+
+def _job(encoded: bytes) -> Job:
+    data = json.loads(encoded)
+    return Job(data["name"], data["location"], data["into"], Limits(**data["limits"]))
+
+
+def _too_large() -> Finding:
+    return Finding(
+        "limit-memory",
+        Severity.UNSAFE,
+        detail="Something on this disc needs more memory than is allowed. Reading was stopped "
+        "to protect this computer. Give the disc to IT.",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
