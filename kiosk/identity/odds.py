@@ -62,7 +62,7 @@ TWIN_GIVEN: Final = {
 }
 
 MIDDLE: Final = {"exact": 5.5, "initial": 3.3, "similar": 2.0, "conflict": -6.0, "missing": 0.0}
-SWAPPED: Final = -6.5
+SWAPPED: Final = -1.0  # the joint frequency counts a name in either order
 FORMER: Final = -2.0
 
 BIRTH_DATE: Final = {
