@@ -28,6 +28,7 @@ from kiosk.policy import Policy
 from kiosk.store import Store, Transaction
 
 EJECT = "drive.eject-asked"
+AGAIN = (DeliveryState.QUEUED, DeliveryState.HELD, DeliveryState.FAILED)
 STEPS = {"reading": 1, "same-person": 2, "him": 3, "result": 3, "problem": 3}
 Checks = Callable[[], Iterable[HealthLine]]
 
@@ -200,9 +201,8 @@ class Desk:
     def unassign(self, case: int) -> None:
         self._allow(Doing.ASSIGN)
         with self._store.begin() as tx:
-            found = _case(tx, case)
-            if found.owner == self.operator.name:
-                tx.cases.assign(case, "")
+            _case(tx, case)
+            tx.cases.give_up(case, self.operator.name)
 
     # -- commands of IT --------------------------------------------------------------------
 
@@ -210,8 +210,7 @@ class Desk:
         """A stuck or waiting delivery is tried now; asking twice changes nothing twice."""
         self._allow(Doing.RETRY)
         with self._store.begin() as tx:
-            state = tx.deliveries.get(delivery).state
-            if state not in (DeliveryState.QUEUED, DeliveryState.HELD, DeliveryState.FAILED):
+            if _delivery_state(tx, delivery) not in AGAIN:
                 raise Refused(say("KX-429"))
             tx.deliveries.retry(delivery, self.operator.name)
 
@@ -257,6 +256,13 @@ def _case(tx: Transaction, case: int) -> Case:
         return tx.cases.get(case)
     except KeyError:
         raise Refused(say("KX-427")) from None
+
+
+def _delivery_state(tx: Transaction, delivery: int) -> DeliveryState | None:
+    try:
+        return tx.deliveries.get(delivery).state
+    except KeyError:
+        return None
 
 
 def _candidate(tx: Transaction, case: Case, local_key: str) -> LocalPatient:

@@ -64,21 +64,21 @@ class Cases:
         row = self._connection.execute(_cases().where(patient_case.c.id == id)).first()
         if row is None:
             raise KeyError(id)
-        return _case(row)
+        return self._case(row)
 
     def of_intake(self, intake_id: int) -> tuple[Case, ...]:
         query = _cases().where(patient_case.c.intake == intake_id).order_by(patient_case.c.id)
-        return tuple(_case(row) for row in self._connection.execute(query))
+        return tuple(self._case(row) for row in self._connection.execute(query))
 
     def in_state(self, *states: CaseState, limit: int = 500) -> tuple[Case, ...]:
         """Oldest first; AWAITING is the worklist."""
         query = _cases().where(patient_case.c.state.in_(states)).order_by(patient_case.c.id)
-        return tuple(_case(row) for row in self._connection.execute(query.limit(limit)))
+        return tuple(self._case(row) for row in self._connection.execute(query.limit(limit)))
 
     def resting_on(self, local_keys: Iterable[str]) -> tuple[Case, ...]:
         """Cases that were linked to one of these roster records."""
         query = _cases().where(patient_case.c.local_key.in_(tuple(local_keys)))
-        return tuple(_case(row) for row in self._connection.execute(query))
+        return tuple(self._case(row) for row in self._connection.execute(query))
 
     # -- what is under it ------------------------------------------------------------------
 
@@ -202,13 +202,24 @@ class Cases:
         self._write("case.flagged", id, {"reason": reason})
 
     def assign(self, id: int, owner: str) -> bool:
-        """Takes the case for 15 minutes; False when another has it. An empty owner gives it up."""
-        until = (self._now() + OWNED_FOR).timestamp() if owner else 0.0
-        free = (patient_case.c.owner_until <= self._now().timestamp()) | (
-            patient_case.c.owner.in_(("", owner))
-        )
+        """Takes the case for 15 minutes; False when another has it."""
+        now = self._now()
+        free = (patient_case.c.owner_until <= now.timestamp()) | (patient_case.c.owner == owner)
         change = update(patient_case).where((patient_case.c.id == id) & free)
-        return self._connection.execute(change.values(owner=owner, owner_until=until)).rowcount == 1
+        until = (now + OWNED_FOR).timestamp()
+        taken = (
+            self._connection.execute(change.values(owner=owner, owner_until=until)).rowcount == 1
+        )
+        if taken:
+            self._write("case.assigned", id, {}, actor=owner)
+        return taken
+
+    def give_up(self, id: int, owner: str) -> None:
+        """The case is free for others, if it was this owner's."""
+        mine = (patient_case.c.id == id) & (patient_case.c.owner == owner)
+        change = update(patient_case).where(mine).values(owner="", owner_until=0.0)
+        if self._connection.execute(change).rowcount == 1:
+            self._write("case.given-up", id, {}, actor=owner)
 
     def _move(self, id: int, to: CaseState, values: dict[str, Any]) -> None:
         current = self.get(id).state
@@ -219,6 +230,22 @@ class Cases:
         )
         if self._connection.execute(change).rowcount != 1:
             raise IllegalMove(f"Case {id} was changed by somebody else")
+
+    def _case(self, row: Row[Any]) -> Case:
+        owned = row.owner_until > self._now().timestamp()
+        return Case(
+            id=row.id,
+            intake=row.intake,
+            state=CaseState(row.state),
+            stated=from_plain(PatientIdentity, row.stated),
+            variants=tuple(from_plain(PatientIdentity, v) for v in row.variants),
+            picked=from_plain(Identifier, row.picked) if row.picked else None,
+            proposal=from_plain(Proposal, row.proposal) if row.proposal else None,
+            resolution=from_plain(Resolution, row.resolution) if row.resolution else None,
+            reasons=tuple(row.reasons),
+            owner=row.owner if owned else "",
+            created_at=row.created_at,
+        )
 
     def _insert(self, table: Any, values: dict[str, Any]) -> int:
         key = self._connection.execute(table.insert().values(values)).inserted_primary_key
@@ -245,22 +272,6 @@ def _without(value: Any, name: str) -> dict[str, Any]:
 
 def _cases() -> Any:
     return select(patient_case, intake.c.picked).join(intake, intake.c.id == patient_case.c.intake)
-
-
-def _case(row: Row[Any]) -> Case:
-    return Case(
-        id=row.id,
-        intake=row.intake,
-        state=CaseState(row.state),
-        stated=from_plain(PatientIdentity, row.stated),
-        variants=tuple(from_plain(PatientIdentity, v) for v in row.variants),
-        picked=from_plain(Identifier, row.picked) if row.picked else None,
-        proposal=from_plain(Proposal, row.proposal) if row.proposal else None,
-        resolution=from_plain(Resolution, row.resolution) if row.resolution else None,
-        reasons=tuple(row.reasons),
-        owner=row.owner,
-        created_at=row.created_at,
-    )
 
 
 def instance_of(row: Row[Any]) -> Instance:

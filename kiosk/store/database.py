@@ -53,7 +53,7 @@ class Transaction:
         self.intakes = Intakes(connection, self.journal, store.now)
         self.cases = Cases(connection, self.journal, store.now)
         self.deliveries = Deliveries(connection, self.journal, store.now)
-        self.roster = Roster(connection, store.keys_of, store.name_keys_of)
+        self.roster = Roster(connection, store.keys_of, store.name_keys_of, store.now)
 
     def mark(self, station: str, name: str) -> int:
         """How far the reader of that name has come, 0 at first."""

@@ -97,9 +97,11 @@ class Deliveries:
         return tuple(self._connection.scalars(query.order_by(instance.c.id)))
 
     def get(self, id: int) -> Delivery:
-        return _delivery(
-            self._connection.execute(select(delivery).where(delivery.c.id == id)).one()
-        )
+        """Raises KeyError when there is no such delivery."""
+        row = self._connection.execute(select(delivery).where(delivery.c.id == id)).first()
+        if row is None:
+            raise KeyError(id)
+        return _delivery(row)
 
     def of_case(self, case_id: int) -> tuple[Delivery, ...]:
         query = select(delivery).where(delivery.c.case_id == case_id).order_by(delivery.c.id)

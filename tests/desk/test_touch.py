@@ -1,0 +1,285 @@
+"""The touch screen's step follows the newest disc of this station, row by row."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from kiosk.desk.snapshots import (
+    Grade,
+    HimFinishes,
+    Idle,
+    Phase,
+    Problem,
+    ProblemKind,
+    Reading,
+    Result,
+    SamePerson,
+    Stage,
+)
+from kiosk.desk.touch import seconds_left
+from kiosk.model.content import Finding, Ledger, Severity, StatedPatient
+from kiosk.model.delivery import Answer
+from kiosk.model.medium import DriveState
+from kiosk.model.patient import Identifier, PersonName
+from kiosk.model.work import CaseState, DeliveryState
+from tests.desk.conftest import JANE, JON, MARY, World, study
+
+
+def body(world: World) -> object:
+    return world.desk().touch().body
+
+
+def jane(world: World, images: int = 3) -> int:
+    """Jane is registered, her disc is in, read and matched: the case."""
+    world.register("0012345", PersonName("DOE", "JANE"), "19620314", "F")
+    world.insert(picked=Identifier("0012345", "HOSP"))
+    (case,) = world.catalog(StatedPatient(JANE, (study("1.2.3", images),)))
+    world.match()
+    return case
+
+
+def test_without_a_disc_the_screen_is_idle_and_shows_the_drives(world: World) -> None:
+    """K1, with the words for each drive's state."""
+    world.drive(DriveState.TRAY_OPEN)
+    shown = body(world)
+    assert isinstance(shown, Idle)
+    assert [(d.name, d.state) for d in shown.drives] == [("Left drive", DriveState.TRAY_OPEN)]
+
+
+def test_a_disc_that_is_in_is_being_read(world: World) -> None:
+    """K5 from the first moment on, before there is anything to count."""
+    world.insert()
+    shown = body(world)
+    assert isinstance(shown, Reading)
+    assert (shown.copied, shown.bytes_total, shown.notices) == (False, 0, ())
+
+
+def test_a_drive_that_is_slow_to_start_is_said_so(world: World) -> None:
+    """KX-104 after eight seconds without a byte."""
+    world.insert()
+    world.wait(seconds=12)
+    shown = body(world)
+    assert isinstance(shown, Reading)
+    assert [n.message.id for n in shown.notices] == ["KX-104"]
+
+
+def test_progress_has_bytes_and_an_estimate(world: World) -> None:
+    """A quarter in 30 seconds leaves 90."""
+    intake = world.insert()
+    world.wait(seconds=30)
+    world.progress(intake, 250, 1000)
+    shown = body(world)
+    assert isinstance(shown, Reading)
+    assert (shown.phase, shown.bytes_done, shown.seconds_left) == (Phase.COPYING, 250, 90)
+
+
+def test_no_estimate_is_made_in_the_first_five_seconds() -> None:
+    """An early guess is a wrong one."""
+    assert seconds_left(250, 1000, 4.9) == -1
+    assert seconds_left(0, 1000, 60) == -1
+
+
+def test_the_disc_may_be_taken_out_as_soon_as_it_is_copied(world: World) -> None:
+    """Not when it is matched, decided or sent."""
+    world.insert()
+    world.read()
+    shown = body(world)
+    assert isinstance(shown, Reading)
+    assert (shown.copied, shown.phase, shown.drive) == (True, Phase.CHECKING, "/dev/sr0")
+
+
+def test_what_is_on_the_disc_is_said_once_it_is_known(world: World) -> None:
+    """Name, birth date and studies, while the matcher works."""
+    world.insert()
+    world.catalog(StatedPatient(JANE, (study("1.2.3", 3), study("1.2.4", 2))))
+    shown = body(world)
+    assert isinstance(shown, Reading)
+    assert shown.phase is Phase.MATCHING
+    assert shown.verdict is not None
+    assert (shown.verdict.id, shown.verdict.values["n"]) == ("verdict.scans", 2)
+    assert [s.images for s in shown.studies] == [3, 2]
+
+
+def test_damage_is_said_in_images(world: World) -> None:
+    """KX-120, and only where something is missing."""
+    world.insert()
+    ledger = Ledger(files=4, ok=3, unreadable=1)
+    world.catalog(StatedPatient(JANE, (study("1.2.3", 3),)), ledger=ledger)
+    shown = body(world)
+    assert isinstance(shown, Reading)
+    assert [(n.message.id, n.message.values) for n in shown.notices] == [
+        ("KX-120", {"n": 1, "m": 4})
+    ]
+
+
+def test_an_accepted_case_leads_to_the_result(world: World) -> None:
+    """K9 at once: nobody is asked anything."""
+    jane(world)
+    shown = body(world)
+    assert isinstance(shown, Result)
+    assert shown.headline.message.id == "KX-157"
+    assert [(p.bucket, p.count) for p in shown.left_out] == [("viewer", 2), ("dicomdir", 1)]
+
+
+def test_the_result_follows_the_order_of_truth(world: World) -> None:
+    """Waiting, sending, received, checked: each only when it is so."""
+    jane(world)
+    (delivery,) = world.release()
+    assert _study(world) == (Stage.WAITING, 0, 0)
+    world.answer(delivery, Answer.ACCEPTED, 2)
+    assert _study(world) == (Stage.SENDING, 2, 0)
+    world.answer(delivery, Answer.ACCEPTED, 3)
+    world.move(DeliveryState.SENT)
+    assert _study(world) == (Stage.RECEIVED, 3, 0)
+    world.answer(delivery, Answer.VERIFIED, 3)
+    world.move(DeliveryState.COMMITTED)
+    assert _study(world) == (Stage.CHECKED, 3, 3)
+    shown = body(world)
+    assert isinstance(shown, Result)
+    assert shown.headline.message.id == "KX-153"
+
+
+def _study(world: World) -> tuple[Stage, int, int]:
+    shown = body(world)
+    assert isinstance(shown, Result)
+    line = shown.patients[0].studies[0]
+    return line.stage, line.received, line.checked
+
+
+def test_a_refused_image_is_never_called_checked(world: World) -> None:
+    """Partly sent, with the count of what is missing."""
+    jane(world)
+    (delivery,) = world.release()
+    world.answer(delivery, Answer.REFUSED, 3, "cannot read it")
+    world.answer(delivery, Answer.ACCEPTED, 2)
+    world.move(DeliveryState.HELD, "one was refused")
+    shown = body(world)
+    assert isinstance(shown, Result)
+    assert shown.headline.message.id == "KX-155"
+    assert shown.headline.message.values == {"n": 1}
+    assert shown.patients[0].studies[0].stage is Stage.PARTLY
+
+
+def test_a_case_that_waits_lets_the_patient_go_with_a_ticket(world: World, awaiting: int) -> None:
+    """K8, with why it waits."""
+    shown = body(world)
+    assert isinstance(shown, HimFinishes)
+    assert shown.ticket
+    assert "name-differs" in shown.reasons
+    assert (shown.studies, shown.images) == (1, 3)
+
+
+def test_a_disc_of_somebody_else_stops_in_red(world: World) -> None:
+    """K7: the chosen patient is not the one on the disc."""
+    world.register("0012345", PersonName("DOE", "JANE"), "19620314", "F")
+    world.insert(picked=Identifier("0012345", "HOSP"))
+    world.catalog(StatedPatient(MARY, (study("1.2.3", 3),)))
+    world.match()
+    shown = body(world)
+    assert isinstance(shown, SamePerson)
+    assert shown.grade is Grade.DIFFERENT
+
+
+def test_a_small_difference_asks_which_is_right(world: World) -> None:
+    """K7 in amber, with both spellings."""
+    world.register("0012346", PersonName("DOE", "JOHN"), "19620314", "F")
+    world.insert(picked=Identifier("0012346", "HOSP"))
+    world.catalog(StatedPatient(JON, (study("1.2.3", 3),)))
+    world.match()
+    shown = body(world)
+    assert isinstance(shown, SamePerson)
+    assert shown.grade is Grade.SMALL
+    assert (shown.question.id, shown.question.values) == ("KX-132", {"a": "JON", "b": "JOHN"})
+
+
+def test_the_question_can_be_handed_on_to_him(world: World) -> None:
+    """From K7 to K8; the case itself goes on waiting."""
+    world.register("0012345", PersonName("DOE", "JANE"), "19620314", "F")
+    world.insert(picked=Identifier("0012345", "HOSP"))
+    (case,) = world.catalog(StatedPatient(MARY, (study("1.2.3", 3),)))
+    world.match()
+    world.desk().to_him(case)
+    assert isinstance(body(world), HimFinishes)
+    assert world.case_state(case) is CaseState.AWAITING
+
+
+def test_two_people_on_a_disc_are_shown_apart(world: World) -> None:
+    """One is sent, the other waits: a result with both."""
+    world.register("0012345", PersonName("DOE", "JANE"), "19620314", "F")
+    world.insert()
+    world.catalog(
+        StatedPatient(JANE, (study("1.2.3", 3),)), StatedPatient(MARY, (study("1.2.4", 2),))
+    )
+    world.match()
+    shown = body(world)
+    assert isinstance(shown, Result)
+    assert [p.local is not None for p in shown.patients] == [True, False]
+    assert shown.patients[1].stage is Stage.HIM
+
+
+@pytest.mark.parametrize(
+    ("finding", "kind", "message"),
+    [
+        (Finding("medium-encrypted", Severity.ERROR), ProblemKind.LOCKED, "KX-221"),
+        (Finding("medium-audio", Severity.ERROR), ProblemKind.NO_SCANS, "KX-212"),
+        (Finding("medium-blank", Severity.ERROR), ProblemKind.NO_SCANS, "KX-211"),
+        (Finding("medium-missing", Severity.ERROR), ProblemKind.PULLED, "KX-110"),
+        (Finding("medium-unreadable", Severity.ERROR), ProblemKind.UNREADABLE, "KX-201"),
+        (Finding("reader-stalled", Severity.ERROR), ProblemKind.UNREADABLE, "KX-203"),
+        (Finding("limit-records", Severity.UNSAFE), ProblemKind.UNSAFE, "KX-231"),
+        (Finding("something-new", Severity.ERROR), ProblemKind.UNREADABLE, "KX-201"),
+    ],
+)
+def test_every_way_to_fail_has_its_screen(
+    world: World, finding: Finding, kind: ProblemKind, message: str
+) -> None:
+    """K11 to K14 by the code of the failure; an unknown one is still a screen with words."""
+    world.insert()
+    world.fail(finding)
+    shown = body(world)
+    assert isinstance(shown, Problem)
+    assert (shown.kind, shown.message.id) == (kind, message)
+
+
+@pytest.mark.parametrize(
+    ("ledger", "message"),
+    [
+        (Ledger(), "KX-211"),
+        (Ledger(files=5, viewer=5), "KX-214"),
+        (Ledger(files=5, viewer=3, report=2), "KX-213"),
+        (Ledger(files=5, other=5), "KX-215"),
+    ],
+)
+def test_a_disc_without_scans_says_what_it_has(world: World, ledger: Ledger, message: str) -> None:
+    """K12, from the ledger."""
+    world.insert()
+    world.reject(Finding("no-dicom", Severity.ERROR), ledger)
+    shown = body(world)
+    assert isinstance(shown, Problem)
+    assert (shown.kind, shown.message.id) == (ProblemKind.NO_SCANS, message)
+
+
+def test_the_screen_is_idle_again_when_the_operator_has_finished(world: World) -> None:
+    """Finish is a journal line: it survives a restart of the screen."""
+    intake = world.insert()
+    world.fail(Finding("medium-blank", Severity.ERROR))
+    world.desk().finish(intake)
+    assert isinstance(body(world), Idle)
+
+
+def test_a_forgotten_result_leaves_the_screen_after_a_quarter_of_an_hour(world: World) -> None:
+    """An idle screen shows nobody's name."""
+    jane(world)
+    world.wait(minutes=14)
+    assert isinstance(body(world), Result)
+    world.wait(minutes=2)
+    assert isinstance(body(world), Idle)
+
+
+def test_a_disc_still_being_read_never_leaves_the_screen(world: World) -> None:
+    """However long it takes."""
+    world.insert()
+    world.at += timedelta(hours=1)
+    assert isinstance(body(world), Reading)
