@@ -6,12 +6,21 @@ from pathlib import Path
 
 from kiosk.cli.demonstration import discs
 
-__all__ = ["archibald", "corrupt", "empty", "jan", "no_dicom", "peter", "two_people"]
+# As `registration.ARCHIBALD` is registered: a patient who can be recognised.
+MARLOWE = discs.Stated("Marlowe^Archibald", "19480229", "M")
+
+__all__ = ["archibald", "corrupt", "empty", "jan", "marlowe", "no_dicom", "peter", "two_people"]
 
 
 def archibald(folder: Path) -> Path:
     """Doe^Archibald: 7 instances in 2 studies, 9 files."""
     return discs.burn(discs.file_set_of(discs.ARCHIBALD), folder / "archibald.iso", "SCANS_A")
+
+
+def marlowe(folder: Path) -> Path:
+    """The same instances, stating a whole identity: Marlowe^Archibald, 1948-02-29, M."""
+    content = discs.file_set_of(discs.ARCHIBALD, MARLOWE)
+    return discs.burn(content, folder / "marlowe.iso", "SCANS_M")
 
 
 def peter(folder: Path) -> Path:
@@ -20,7 +29,7 @@ def peter(folder: Path) -> Path:
 
 
 def jan(folder: Path) -> Path:
-    """Citizen^Jan: 50 instances in 1 study, 52 files."""
+    """Citizen^Jan: 50 instances in 1 study, 52 files; none has pixel data."""
     return discs.burn(discs.file_set_of(discs.JAN), folder / "jan.iso", "SCANS_J")
 
 

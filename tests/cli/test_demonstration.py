@@ -41,6 +41,7 @@ def unpack(image: Path, folder: Path) -> Path:
     ("burn", "patients", "instances", "files"),
     [
         (made.archibald, {"77654033"}, 7, 9),
+        (made.marlowe, {"77654033"}, 7, 9),
         (made.peter, {"98890234"}, 24, 26),
         (made.jan, {"12345678"}, 50, 52),
         (made.two_people, {"77654033", "98890234"}, 31, 32),
@@ -65,6 +66,16 @@ def test_the_instances_on_a_disc_are_the_wheels_byte_for_byte(tmp_path: Path) ->
     burnt = {hashlib.sha256(p.read_bytes()).digest() for p in disc.rglob("IM*")}
     shipped = {hashlib.sha256(p.read_bytes()).digest() for p in discs.instances_of("77654033")}
     assert burnt == shipped
+
+
+def test_a_disc_that_states_another_identity_keeps_uids_and_pixels(tmp_path: Path) -> None:
+    disc = unpack(made.marlowe(tmp_path), tmp_path / "disc")
+    burnt = {d.SOPInstanceUID: d for d in map(pydicom.dcmread, disc.rglob("IM*"))}
+    for shipped in map(pydicom.dcmread, discs.instances_of("77654033")):
+        there = burnt.pop(shipped.SOPInstanceUID)
+        assert there.PixelData == shipped.PixelData
+        assert (there.PatientName, there.PatientBirthDate) == ("Marlowe^Archibald", "19480229")
+    assert not burnt
 
 
 def test_every_name_on_a_disc_is_of_iso_9660_level_1(tmp_path: Path) -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pycdlib
 import pydicom.data
 from pydicom import dcmread
+from pydicom.dataset import Dataset
 from pydicom.fileset import FileSet
 
 FILE_SETS = Path(pydicom.data.__file__).parent / "test_files" / "dicomdirtests"
-# Whose scans they are, by the Patient ID in their headers.
+# Whose scans they are, by the Patient ID in their headers. None of them states a birth date.
 ARCHIBALD = "77654033"  # Doe^Archibald: 2 studies, 3 CR and 4 CT images
 PETER = "98890234"  # Doe^Peter: 4 studies, 7 CT and 17 MR images
 JAN = "12345678"  # Citizen^Jan: 1 study of 50 CT images, a file-set of its own
@@ -21,6 +23,16 @@ JAN = "12345678"  # Citizen^Jan: 1 study of 50 CT images, a file-set of its own
 README = (
     b"This disc holds medical images for diagnostic use. Please open them with a DICOM viewer.\r\n"
 )
+
+
+@dataclass(frozen=True)
+class Stated:
+    """An identity to state in every header, in place of the wheel's: a patient called Doe without
+    a birth date is nobody in particular, and no hospital links such a disc without a person."""
+
+    name: str  # DICOM PN
+    birth_date: str  # DICOM DA
+    sex: str
 
 
 def burn(files: Mapping[str, bytes | Path], image: Path, label: str) -> Path:
@@ -54,23 +66,28 @@ def _listed(folder: Path) -> list[Path]:
     return [folder.joinpath(*r.ReferencedFileID) for r in records if "ReferencedFileID" in r]
 
 
-def file_set_of(*patient_ids: str, birth_date: str = "", sex: str = "") -> dict[str, bytes]:
-    """A disc's content for these patients: their instances under the File IDs of a DICOMDIR of
-    their own (PS3.10 8.6), and a README.TXT as RAD-47 asks. The instances are the wheel's, byte
-    for byte, unless a birth date and sex are given: the wheel's state neither, most discs do."""
+def file_set_of(patient_id: str, stated: Stated | None = None) -> dict[str, bytes]:
+    """A disc's content for one patient: the instances (byte for byte, unless another identity is
+    to be stated) under the File IDs of a DICOMDIR of their own (PS3.10 8.6), and a README.TXT as
+    RAD-47 asks."""
     made = FileSet()
-    for patient_id in patient_ids:
-        for path in instances_of(patient_id):
-            instance = dcmread(path)
-            if birth_date:
-                instance.PatientBirthDate, instance.PatientSex = birth_date, sex
-            made.add(instance if birth_date else path)
+    made.ID = f"ID{patient_id}"
+    for path in instances_of(patient_id):
+        made.add(_stating(path, stated) if stated else path)
     with TemporaryDirectory() as folder:
         made.write(folder)
         written = sorted(p for p in Path(folder).rglob("*") if p.is_file())
         files = {p.relative_to(folder).as_posix(): p.read_bytes() for p in written}
     made._stage["t"].cleanup()  # FileSet leaves its own folder to the collector, with a warning
     return {**files, "README.TXT": README}
+
+
+def _stating(path: Path, stated: Stated) -> Dataset:
+    instance = dcmread(path)
+    instance.PatientName = stated.name
+    instance.PatientBirthDate = stated.birth_date
+    instance.PatientSex = stated.sex
+    return instance
 
 
 def whole_file_set() -> dict[str, bytes]:

@@ -35,9 +35,12 @@ class Registered:
 
 # Registered under a temporary number at the door, merged into the old record a minute later: who
 # shows the wristband with the temporary number is found under the survivor.
-ARCHIBALD = Registered("0040021", "DOE", "ARCHIBALD", "19480229", "M", address="4 HILL RD^^ASHBY")
+ARCHIBALD = Registered(
+    "0040021", "MARLOWE", "ARCHIBALD", "19480229", "M", address="4 HILL RD^^ASHBY"
+)
 ARCHIBALD_AT_THE_DOOR = replace(ARCHIBALD, number="T900017", address="")
-# Two men of one name: the disc states no birth date, so only a person can tell them apart.
+# Two men of one name, and one that stands for anybody: the disc states no birth date, so only a
+# person can tell whose it is.
 PETER = Registered("0051377", "DOE", "PETER", "19531204", "M", telephone="555-0143")
 PETER_NAMESAKE = Registered("0068802", "DOE", "PETER", "19870716", "M", middle="ALAN")
 OTHERS = (
