@@ -211,7 +211,10 @@ class Archive:
         except _ZIP_ERRORS as e:
             if not careful:
                 raise Unreadable(at, entry.bytes - at) from e
-            yield Span(at, max(0, entry.bytes - at)) if at < entry.bytes else Span(0, entry.bytes)
+            yield Span(at, entry.bytes - at) if at < entry.bytes else Span(0, entry.bytes)
+            return
+        if at < entry.bytes:
+            yield Span(at, entry.bytes - at)  # it unpacks to less than it states
 
     def check_present(self) -> None:
         if not self._path.exists():

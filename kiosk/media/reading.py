@@ -138,7 +138,10 @@ class _Reading:
         if earlier is None:
             return True
         if earlier.state is FileState.REFUSED:
-            self._refuse(number, self._limit_reached(self.entries[number]))
+            still = self._limit_reached(self.entries[number]) or (self.over and self.too_many)
+            if still:
+                self._refuse(number, still)
+            return not still
         return earlier.state in (FileState.HURT, FileState.UNREADABLE)
 
     def _one(self, number: int, careful: bool) -> None:
@@ -196,10 +199,8 @@ class _Reading:
             return too_many_bytes(self.limits)
         return None
 
-    def _refuse(self, number: int, finding: Finding | None) -> None:
+    def _refuse(self, number: int, finding: Finding) -> None:
         """Keeps one finding for each refused entry, and one for all that a limit shut out."""
-        if finding is None:
-            return
         key = (finding.where and f"{number}") or finding.code
         self.refused[key] = finding
 

@@ -62,7 +62,8 @@ def burn(
     for folder in sorted(folders):
         disc.add_directory(**_named(folder, "", joliet, rock_ridge, udf))
     for name, data in files.items():
-        disc.add_fp(io.BytesIO(data), len(data), **_named(name, ".;1", joliet, rock_ridge, udf))
+        end = ";1" if "." in name else ".;1"
+        disc.add_fp(io.BytesIO(data), len(data), **_named(name, end, joliet, rock_ridge, udf))
     for name, target in (links or {}).items():
         leaf = name.rpartition("/")[2]
         disc.add_symlink(f"/{name.upper()}.;1", rr_symlink_name=leaf, rr_path=target)

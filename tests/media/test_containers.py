@@ -1,0 +1,168 @@
+"""ZIP files and folders: the same count and caps, no link followed, no blind unpacking."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from kiosk.media import MediaError, identify
+from kiosk.model.medium import FileState, MediumKind
+from tests.media.images import LIMITS, codes, contents, dicom, findings, some_files, staged, take
+
+
+def pack(path: Path, files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> Path:
+    with zipfile.ZipFile(path, "w", method) as out:
+        for name, data in files.items():
+            out.writestr(name, data)
+    return path
+
+
+def lay(folder: Path, files: dict[str, bytes]) -> Path:
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    return folder
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])
+def test_a_zip_is_read_like_the_disc_it_replaces(tmp_path: Path, method: int) -> None:
+    """PS3.12 annex V."""
+    image = pack(tmp_path / "a.zip", some_files(), method)
+    assert identify(image, LIMITS).kind is MediumKind.ZIP
+    report = take(image, tmp_path / "s")
+    assert contents(tmp_path / "s") == some_files()
+    assert (report.files, report.directories) == (6, 1)
+    assert codes(tmp_path / "s") == []
+
+
+def test_a_folder_is_read_with_its_empty_and_hidden_files(tmp_path: Path) -> None:
+    files = some_files() | {"A/B/.hidden": b"x", "A/empty": b""}
+    report = take(lay(tmp_path / "d", files), tmp_path / "s")
+    assert contents(tmp_path / "s") == files
+    assert (report.files, report.directories) == (8, 3)
+
+
+def test_zip_names_that_lead_outside_are_refused_alone(tmp_path: Path) -> None:
+    """Traversal and absolute names, with either separator; the scans beside them are read."""
+    evil = {
+        "../up": dicom(1),
+        "/etc/cron.d/x": dicom(2),
+        "a/../../b": dicom(3),
+        "..\\down": dicom(4),
+    }
+    take(pack(tmp_path / "a.zip", some_files() | evil), tmp_path / "s")
+    assert contents(tmp_path / "s") == some_files()
+    assert codes(tmp_path / "s") == ["path-refused"] * 4
+
+
+def test_backslashes_of_old_packers_are_separators(tmp_path: Path) -> None:
+    take(pack(tmp_path / "a.zip", {"IMAGES\\IM1": dicom(1)}), tmp_path / "s")
+    assert contents(tmp_path / "s") == {"IMAGES/IM1": dicom(1)}
+
+
+def test_a_locked_zip_is_said_to_be_locked(tmp_path: Path) -> None:
+    """Bit 0 of the general purpose flag (APPNOTE 4.4.4) on every entry."""
+    with pytest.raises(MediaError) as refusal:
+        identify(_lock(pack(tmp_path / "a.zip", some_files(4)), 4), LIMITS)
+    assert refusal.value.finding.code == "medium-encrypted"
+
+
+def test_a_locked_entry_is_refused_and_the_others_are_read(tmp_path: Path) -> None:
+    take(_lock(pack(tmp_path / "a.zip", some_files(4)), 1), tmp_path / "s")
+    assert len(contents(tmp_path / "s")) == 3
+    assert [(f.code, f.where) for f in findings(tmp_path / "s")] == [
+        ("encrypted-refused", "DICOMDIR")
+    ]
+
+
+def _lock(path: Path, entries: int) -> Path:
+    data = bytearray(path.read_bytes())
+    for signature, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        at = -1
+        for _ in range(entries):
+            at = data.index(signature, at + 1)
+            data[at + flags] |= 1
+    path.write_bytes(data)
+    return path
+
+
+def test_a_zip_bomb_stops_at_the_allowance(tmp_path: Path) -> None:
+    """A small ZIP whose entries state 900 MB each: the first fits what a ZIP may unpack to and is
+    found to be shorter; the others are refused as unsafe, unread."""
+    image = pack(tmp_path / "a.zip", {f"IM{n}": dicom(n) for n in range(4)})
+    data = bytearray(image.read_bytes())
+    at = -1
+    while (at := data.find(b"PK\1\2", at + 1)) >= 0:
+        data[at + 24 : at + 28] = (900_000_000).to_bytes(4, "little")
+    image.write_bytes(data)
+    take(image, tmp_path / "s")
+    assert contents(tmp_path / "s") == {"IM0": dicom(0)}
+    assert codes(tmp_path / "s") == ["limit-expansion"] * 3 + ["file-hurt"]
+
+
+def test_a_damaged_entry_is_hurt_and_the_others_are_whole(tmp_path: Path) -> None:
+    """Stored bytes that miss their CRC are not counted as whole."""
+    image = pack(tmp_path / "a.zip", some_files(), zipfile.ZIP_STORED)
+    data = image.read_bytes().replace(dicom(3, 9003)[4000:4010], bytes(10))
+    image.write_bytes(data)
+    take(image, tmp_path / "s")
+    states = {p: f.state for p, f in staged(tmp_path / "s").items()}
+    assert states.pop("IMAGES/IM0003") is not FileState.WHOLE
+    assert set(states.values()) == {FileState.WHOLE}
+
+
+@pytest.mark.parametrize("cut", [10, 5000, 30_000])
+def test_a_zip_that_was_cut_off_is_said_to_be_damaged(tmp_path: Path, cut: int) -> None:
+    image = pack(tmp_path / "a.zip", some_files())
+    image.write_bytes(image.read_bytes()[:cut])
+    with pytest.raises(MediaError) as refusal:
+        identify(image, LIMITS)
+    assert refusal.value.finding.code == "medium-unreadable"
+
+
+def test_links_and_pipes_in_a_folder_are_refused_not_followed(tmp_path: Path) -> None:
+    """A link to a file, to a folder and to itself, and a pipe that would block a reader."""
+    secret = lay(tmp_path / "elsewhere", {"secret": dicom(9)})
+    folder = lay(tmp_path / "d", some_files())
+    (folder / "file").symlink_to(secret / "secret")
+    (folder / "folder").symlink_to(secret)
+    (folder / "loop").symlink_to(folder)
+    os.mkfifo(folder / "pipe")
+    take(folder, tmp_path / "s")
+    assert contents(tmp_path / "s") == some_files()
+    assert sorted(codes(tmp_path / "s")) == ["device-refused"] + ["symlink-refused"] * 3
+
+
+def test_a_folder_swapped_for_a_link_while_it_is_read_gives_nothing_away(tmp_path: Path) -> None:
+    """The directory was listed, then replaced: its files are opened component by component."""
+    from kiosk.media.containers import Folder
+    from kiosk.media.reading import copy
+    from tests.media.images import quiet
+
+    secret = lay(tmp_path / "elsewhere", {"IM0001": dicom(9, 9001)})
+    folder = lay(tmp_path / "d", some_files(2))
+    source = Folder(folder, LIMITS)
+    (folder / "IMAGES").rename(tmp_path / "aside")
+    (folder / "IMAGES").symlink_to(secret)
+    copy(source, tmp_path / "s", LIMITS, quiet)
+    source.close()
+    assert staged(tmp_path / "s")["IMAGES/IM0001"].state is FileState.UNREADABLE
+
+
+def test_names_that_are_no_utf_8_are_spelled_with_escapes(tmp_path: Path) -> None:
+    folder = tmp_path / "d"
+    folder.mkdir()
+    (Path(os.fsdecode(os.fsencode(folder) + b"/bad\xff"))).write_bytes(dicom(1))
+    take(folder, tmp_path / "s")
+    assert contents(tmp_path / "s") == {"bad\\xff": dicom(1)}
+
+
+def test_folders_of_equal_names_and_sizes_are_two_media(tmp_path: Path) -> None:
+    """Two people's sticks from one scanner: the DICOMDIR tells them apart."""
+    one, two = some_files(), some_files() | {"DICOMDIR": dicom(77, 3000)}
+    first, second = lay(tmp_path / "1", one), lay(tmp_path / "2", two)
+    assert identify(first, LIMITS).fingerprint != identify(second, LIMITS).fingerprint
+    assert identify(first, LIMITS).fingerprint == identify(first, LIMITS).fingerprint
