@@ -23,7 +23,7 @@ KEYS = {"i": Action.IMPORT_ONLY.value, "r": Action.NOT_OURS.value}
 class Decision(Card):
     """`chosen` is a candidate's number as text, an action, or "" until somebody chooses."""
 
-    asked = Signal(str, dict)
+    asked = Signal(str, object)
     changed = Signal()
 
     def __init__(self, look: Look) -> None:

@@ -19,7 +19,7 @@ class Screen(QWidget):
     """A picture of one snapshot. `present` draws it; what people press leaves as `asked`, a
     command's name and what it needs: a screen decides nothing and calls nobody."""
 
-    asked = Signal(str, dict)
+    asked = Signal(str, object)  # a dict as such: Qt would turn its enums into text
 
     def __init__(self, look: Look) -> None:
         super().__init__()
