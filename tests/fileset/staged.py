@@ -84,9 +84,12 @@ def even(text: str | bytes, pad: bytes = b" ") -> bytes:
     return data + pad * (len(data) % 2)
 
 
-def part10(dataset: bytes, transfer_syntax: str = EXPLICIT, preamble: bytes = b"") -> bytes:
+def part10(
+    dataset: bytes, transfer_syntax: str = EXPLICIT, preamble: bytes = b"", sop_class: str = MR
+) -> bytes:
     """A DICOM file round `dataset`."""
-    meta = element(0x00020010, b"UI", even(transfer_syntax, b"\0"))
+    meta = element(0x00020002, b"UI", even(sop_class, b"\0"))
+    meta += element(0x00020010, b"UI", even(transfer_syntax, b"\0"))
     meta = element(0x00020000, b"UL", struct.pack("<I", len(meta))) + meta
     return preamble.ljust(128, b"\0") + b"DICM" + meta + dataset
 
