@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kiosk import sandbox
 from kiosk.model.content import Catalog
-from kiosk.model.medium import Progress, ReadReport
+from kiosk.model.medium import Medium, Progress, ReadReport
 from kiosk.policy import Policy
 from kiosk.policy.sections import Limits
 from kiosk.store import Lease, Store, Transaction, Vault
@@ -28,6 +28,7 @@ class Site:
     policy: Policy
     now: Callable[[], datetime]
     read: Callable[[Path, Path, Limits, Callable[[Progress], None]], ReadReport] = sandbox.read
+    identify: Callable[[Path, Limits], Medium] = sandbox.identify
     catalog: Callable[[Path, Limits], Catalog] = sandbox.catalog
 
     @property

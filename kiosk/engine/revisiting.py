@@ -19,10 +19,11 @@ CHANGED_AFTER_SENDING = "The registration of this patient changed after the scan
 
 def revisit(site: Site) -> bool:
     """Takes the roster's changes since the last time; whether there were any."""
+    with site.store.read() as tx:
+        if not tx.roster.changes_since(tx.mark(site.station, MARK), 1)[1]:
+            return False
     with site.store.begin() as tx:
         last, changed = tx.roster.changes_since(tx.mark(site.station, MARK))
-        if not changed:
-            return False
         locals_ = [found for key in changed if (found := tx.roster.get(key))]
         _match_again(tx, locals_)
         _look_at_what_rests_on(tx, changed)

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kiosk.engine import pipeline
+from kiosk.engine.drives import Drives
 from kiosk.engine.parts import Settlement, Site
 from kiosk.engine.pipeline import Step
 from kiosk.engine.revisiting import revisit
@@ -53,6 +54,7 @@ class Engine:
         self._stopping = threading.Event()
         self._held: dict[tuple[str, int], tuple[Step, Lease]] = {}
         self._lock = threading.Lock()
+        self._drives = Drives(site)
         cpu = (pipeline.CATALOG, pipeline.MATCH, pipeline.RELEASE, pipeline.PURGE)
         self._resources: dict[str, tuple[Step, ...]] = {
             **{f"reader:{n}": (pipeline.READ,) for n in range(READERS)},
@@ -81,10 +83,12 @@ class Engine:
         ]
         threads.append(threading.Thread(target=self._keep_leases, name="leases"))
         threads.append(threading.Thread(target=self._revisit, name="revisit"))
+        self._drives.start()
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
+        self._drives.stop()
 
     def stop(self) -> None:
         """Asks every worker to end: a sender after the instance it is at."""
@@ -106,6 +110,7 @@ class Engine:
     def _revisit(self) -> None:
         while not self._stopping.is_set():
             try:
+                self._drives.tend()
                 worked = revisit(self.site)
             except DatabaseBusy:
                 worked = False

@@ -19,6 +19,7 @@ from kiosk.policy.sections import (
     Destination,
     Identity,
     Limits,
+    Media,
     Retention,
     Retry,
     Section,
@@ -37,6 +38,7 @@ class Policy(Section):
     database: Database = Database()
     adt: Adt = Adt()
     destination: Annotated[tuple[Destination, ...], Field(max_length=32)] = ()
+    media: Media = Media()
     identity: Identity = Identity()
     coercion: Coercion = Coercion()
     limits: Limits = Limits()

@@ -80,6 +80,12 @@ class Destination(Section):
     password_file: Path | None = None
 
 
+class Media(Section):
+    """What happens at the drives."""
+
+    eject_when_copied: bool = True  # the patient gets the disc back as soon as it was read
+
+
 class Identity(Section):
     """When a person must look. Probabilities are of being the same person.
 

@@ -18,7 +18,7 @@ from kiosk.model.content import (
     Ledger,
     Severity,
 )
-from kiosk.model.medium import Drive, Medium, Progress, ReadReport
+from kiosk.model.medium import Drive, Medium, MediumKind, Progress, ReadReport
 from kiosk.model.patient import Identifier
 from kiosk.model.plain import from_plain, to_plain
 from kiosk.model.work import Event, Intake, IntakeState, advance
@@ -95,6 +95,23 @@ class Intakes:
             select(intake).where(intake.c.fingerprint == fingerprint).order_by(intake.c.id.desc())
         )
         return tuple(_intake(row) for row in self._connection.execute(query))
+
+    def unreadable(self, drive: Drive, station: str, failure: Finding) -> None:
+        """A disc went in that cannot even be identified: an intake that failed, so that the desk
+        says why and the disc is counted."""
+        medium = Medium(MediumKind.OPTICAL, drive.device)
+        id = self.create(medium, station).id
+        values = {"state": IntakeState.FAILED, "failure": to_plain(failure)}
+        self._connection.execute(update(intake).where(intake.c.id == id).values(values))
+        self.add_findings(id, (failure,))
+        self._write("intake.failed", id, {"code": failure.code})
+
+    def again(self, id: int) -> None:
+        """FAILED -> RECEIVED: the same medium is back; what was staged of it is kept."""
+        state = advance(self.get(id).state, IntakeState.RECEIVED)
+        values = {"state": state, "failure": None, "due": 0.0}
+        self._connection.execute(update(intake).where(intake.c.id == id).values(values))
+        self._write("intake.again", id, {})
 
     def pick(self, id: int, picked: Identifier, operator: str) -> None:
         """The front desk chose the patient; only before matching does it change what is asked."""
