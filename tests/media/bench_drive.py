@@ -1,0 +1,128 @@
+"""An optical drive described to umockdev: udev lists it, its node opens, its events arrive, its
+tray obeys. Run under `umockdev-wrapper`, as `test_drives.py` does: udev is real, only the kernel's
+side is described (through libumockdev and ctypes, which works in any virtual environment)."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+NO_DISC, TRAY_OPEN, NOT_READY, DISC_OK = 1, 2, 3, 4
+DRIVE_STATUS, DISC_STATUS, EJECT, LOCK_DOOR = 0x5326, 0x5327, 0x5309, 0x5329
+DATA_DISC, ENOTTY, EIO = 101, 25, 5
+
+DESCRIPTION = """\
+P: /devices/pci0000:00/0000:00:1f.2/ata1/host0/target0:0:{n}/0:0:{n}:0/block/sr{n}
+N: sr{n}
+E: DEVNAME=/dev/sr{n}
+E: DEVTYPE=disk
+E: ID_CDROM=1
+E: ID_MODEL=BENCH_DVD
+E: ID_SERIAL={serial}
+E: ID_PATH=pci-0000:00:1f.2-ata-{n}
+E: MAJOR=11
+E: MINOR={n}
+E: SUBSYSTEM=block
+A: removable=1\\n
+A: dev=11:{n}\\n
+"""
+
+_umockdev = ctypes.CDLL("libumockdev.so.0")
+_gobject = ctypes.CDLL("libgobject-2.0.so.0")
+_P, _S = ctypes.c_void_p, ctypes.c_char_p
+_HANDLER = ctypes.CFUNCTYPE(ctypes.c_int, _P, _P, _P)
+_gobject.g_object_ref.argtypes = [_P]
+_gobject.g_signal_connect_data.argtypes = [_P, _S, _HANDLER, _P, _P, ctypes.c_int]
+
+
+def _function(name: str, result: object, *arguments: object) -> Callable[..., object]:
+    found = getattr(_umockdev, f"umockdev_{name}")
+    found.restype, found.argtypes = result, arguments
+    return found  # type: ignore[no-any-return]
+
+
+_new = _function("testbed_new", _P)
+_root = _function("testbed_get_root_dir", _S, _P)
+_add = _function("testbed_add_from_string", ctypes.c_int, _P, _S, _P)
+_uevent = _function("testbed_uevent", None, _P, _S, _S)
+_remove = _function("testbed_remove_device", None, _P, _S)
+_attach = _function("testbed_attach_ioctl", ctypes.c_int, _P, _S, _P, _P)
+_base_new = _function("ioctl_base_new", _P)
+_complete = _function("ioctl_client_complete", None, _P, ctypes.c_long, ctypes.c_int)
+_request = _function("ioctl_client_get_request", ctypes.c_ulong, _P)
+
+
+class Bench:
+    """The machine that the drives are plugged into."""
+
+    def __init__(self) -> None:
+        self.testbed = _new()
+        self.root = Path(_root(self.testbed).decode())  # type: ignore[attr-defined]
+
+    def plug(self, number: int, serial: str) -> BenchDrive:
+        return BenchDrive(self, number, serial)
+
+
+class BenchDrive:
+    def __init__(self, bench: Bench, number: int, serial: str) -> None:
+        self.bench, self.node = bench, f"/dev/sr{number}"
+        description = DESCRIPTION.format(n=number, serial=serial)
+        self.syspath = "/sys" + description.split("\n", 1)[0].removeprefix("P: ")
+        assert _add(bench.testbed, description.encode(), None)
+        self.status, self.obeys, self.hangs = NO_DISC, True, False
+        self._put(None)
+        self._answer_ioctls()
+
+    def insert(self, image: Path, status: int = DISC_OK) -> None:
+        self._put(image)
+        self.status = status
+        self.event("change", DISK_MEDIA_CHANGE="1", ID_CDROM_MEDIA="1")
+
+    def take_out(self) -> None:
+        self._put(None)
+        self.status = TRAY_OPEN
+        self.event("change", DISK_MEDIA_CHANGE="1")
+
+    def unplug(self) -> None:
+        self.event("remove")
+        _remove(self.bench.testbed, self.syspath.encode())
+
+    def event(self, action: str, **properties: str) -> None:
+        uevent = self.bench.root / (self.syspath[1:] + "/uevent")
+        before = uevent.read_text()
+        uevent.write_text(before + "".join(f"{k}={v}\n" for k, v in properties.items()))
+        _uevent(self.bench.testbed, self.syspath.encode(), action.encode())
+        uevent.write_text(before)
+
+    def _put(self, image: Path | None) -> None:
+        node = self.bench.root / self.node[1:]
+        node.unlink()
+        shutil.copyfile(image or os.devnull, node)
+        node.chmod(0o1660)  # umockdev shows a file with the sticky bit as a block device
+
+    def _answer_ioctls(self) -> None:
+        def handle(_base: int, client: int, _data: int) -> int:
+            if self.hangs:
+                _gobject.g_object_ref(client)  # never answered, never let go
+            else:
+                _complete(client, *self._answer(_request(client)))
+            return 1
+
+        self._handle = _HANDLER(handle)  # called in umockdev's own thread; kept alive here
+        base = _base_new()
+        _gobject.g_signal_connect_data(base, b"handle-ioctl", self._handle, None, None, 0)
+        assert _attach(self.bench.testbed, self.node.encode(), base, None)
+
+    def _answer(self, request: object) -> tuple[int, int]:
+        if request == DRIVE_STATUS:
+            return self.status, 0
+        if request == DISC_STATUS:
+            return DATA_DISC, 0
+        if request == EJECT and not self.obeys:
+            return -1, EIO
+        if request == EJECT:
+            self.status = TRAY_OPEN
+        return (0, 0) if request in (EJECT, LOCK_DOOR) else (-1, ENOTTY)
