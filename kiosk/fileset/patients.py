@@ -118,21 +118,27 @@ def _agree(one: str, other: str) -> bool:
 
 
 def _names_agree(one: PersonName, other: PersonName, same_birth_date: bool) -> bool:
-    """The same words in any order, some of them missing in one; with the same birth date also a
-    slip of spelling."""
+    """The same words in any order, some left out or cut to their initial in one of them; with the
+    same birth date also a slip of spelling."""
     if one.ideographic and one.ideographic == other.ideographic:
         return True
-    first, second = sorted((_tokens(one), _tokens(other)), key=len)
-    if first <= second:
+    first, second = sorted((_tokens(one), _tokens(other)), key=lambda t: (len(t), sorted(t)))
+    if not first:
         return True
-    if not same_birth_date:
-        return False
-    return all(any(_close(a, b) for b in second) for a in first)
+    alike = _close if same_birth_date else _is_initial
+    shared, left = first & second, second - first
+    return bool(shared or same_birth_date) and all(
+        any(alike(a, b) for b in left) for a in first - shared
+    )
+
+
+def _is_initial(one: str, other: str) -> bool:
+    return min(len(one), len(other)) == 1 and one[0] == other[0]
 
 
 def _close(one: str, other: str) -> bool:
-    if min(len(one), len(other)) == 1:
-        return one[0] == other[0]
+    if _is_initial(one, other):
+        return True
     return SequenceMatcher(None, one[:64], other[:64]).ratio() >= 0.8
 
 
