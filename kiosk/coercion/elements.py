@@ -69,6 +69,37 @@ def scan(data: bytes, encoding: Encoding, at: int = 0, stop: int = -1) -> list[E
     return found
 
 
+def locate(data: bytes, encoding: Encoding) -> dict[int, int]:
+    """Where each element of a data set starts, by tag, in the order they lie: `scan` for when only
+    a few of many are of interest. Raises Malformed, also when an attribute is there twice."""
+    found: dict[int, int] = {}
+    at, end, implicit = 0, len(data), encoding.implicit
+    unpack = (_LONG_HEAD if implicit else _SHORT_HEAD)[encoding.little].unpack_from
+    while at + 8 <= end:
+        if implicit:
+            group, number, length = unpack(data, at)
+            simple = length != UNDEFINED
+        else:
+            group, number, vr, length = unpack(data, at)
+            simple = vr in SHORT
+        tag = group << 16 | number
+        after = at + 8 + length if simple else _element(data, encoding, at, end, 0).end
+        if after > end:
+            raise Malformed(f"the element at {at} is longer than what holds it")
+        if tag in found:
+            raise Malformed("an attribute is there twice")
+        found[tag] = at
+        at = after
+    if at != end:
+        raise Malformed(f"an element is cut short at {at}")
+    return found
+
+
+def element_at(data: bytes, encoding: Encoding, at: int) -> Element:
+    """The element that starts at `at`."""
+    return _element(data, encoding, at, len(data), 0)
+
+
 def _element(data: bytes, encoding: Encoding, at: int, end: int, depth: int) -> Element:
     if at + 8 > end:
         raise Malformed(f"an element is cut short at {at}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
 
@@ -192,6 +193,8 @@ def person_name(name: PersonName) -> str:
 
 def clip(text: str, length: int, forbidden: str = "\\") -> str:
     """`text` without control characters and `forbidden` ones, at most `length` characters."""
+    if text.isprintable() and not any(c in text for c in forbidden):
+        return text[:length].strip()
     kept = (
         " " if c in forbidden or unicodedata.category(c) in ("Cc", "Cs", "Cn") else c for c in text
     )
@@ -233,7 +236,12 @@ def _foreseen(
 
 
 def change(tag: int, was: str, now: str) -> Change:
-    return Change(f"({tag >> 16:04x},{tag & 0xFFFF:04x})", keyword_for_tag(tag), was, now)
+    return Change(*_names(tag), was, now)
+
+
+@lru_cache(maxsize=1024)
+def _names(tag: int) -> tuple[str, str]:
+    return f"({tag >> 16:04x},{tag & 0xFFFF:04x})", keyword_for_tag(tag)
 
 
 def describe(a: Attribute) -> str:

@@ -7,6 +7,7 @@ to be dropped, take it apart in depth.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,9 +19,11 @@ from kiosk.coercion.elements import (
     Element,
     Encoding,
     Malformed,
+    element_at,
     encode,
     encode_item,
     items,
+    locate,
     reencode,
     scan,
 )
@@ -50,10 +53,10 @@ def rewrite(data: bytes, encoding: Encoding, plan: Plan) -> tuple[bytes, tuple[C
     changed = [tag for tag in texts.elements if _differs(header, tag, texts, charset)]
     changes = [_row(header, tag, texts, charset) for tag in changed]
     edits = {tag: texts.elements[tag].whole for tag in changed}
-    for tag in header.elements:
-        if tag & 0xFFFF == 0 or tag in (SIGNATURES, MAC_PARAMETERS):
-            edits[tag] = b""
-    changes += [change(t, "present", "") for t in edits if t in (SIGNATURES, MAC_PARAMETERS)]
+    untrue = [t for t in (SIGNATURES, MAC_PARAMETERS) if header.element(t)]
+    changes += [change(tag, "present", "") for tag in untrue]
+    untrue += [t for t in header.tags if not t & 0xFFFF]  # group lengths
+    edits |= dict.fromkeys(untrue, b"")
     recoder = Recoder(encoding, charset, texts.to_utf8, plan.drop_private)
     if texts.to_utf8 or plan.drop_private:
         edits = _recoded(header, recoder) | edits
@@ -69,46 +72,49 @@ def rewrite(data: bytes, encoding: Encoding, plan: Plan) -> tuple[bytes, tuple[C
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A data set's top-level elements in tag order, each once, lying in `data` without gaps."""
+    """A data set's top-level elements in tag order, each once, lying in `data` without gaps:
+    that of `tags[i]` is `data[bounds[i] : bounds[i + 1]]`."""
 
     data: bytes
     encoding: Encoding
-    elements: dict[int, Element]
+    tags: list[int]
+    bounds: list[int]
 
     @classmethod
     def of(cls, data: bytes, encoding: Encoding) -> Header:
         """Raises Malformed for what is no data set of an instance."""
-        found = scan(data, encoding)
-        tags = [e.tag for e in found]
-        if tags != sorted(tags):
-            found.sort(key=lambda e: e.tag)
-            return cls.of(b"".join(data[e.start : e.end] for e in found), encoding)
-        if len(set(tags)) != len(tags):
-            raise Malformed("an attribute is there twice")
-        if not tags or tags[0] < 0x00080000:
+        found = locate(data, encoding)
+        tags, bounds = list(found), [*found.values(), len(data)]
+        if not tags or min(tags) < 0x00080000:
             raise Malformed("this is not the data set of an image or document")
-        return cls(data, encoding, {e.tag: e for e in found})
+        if tags != sorted(tags):
+            pieces = {t: data[bounds[i] : bounds[i + 1]] for i, t in enumerate(tags)}
+            return cls.of(b"".join(pieces[t] for t in sorted(tags)), encoding)
+        return cls(data, encoding, tags, bounds)
+
+    def element(self, tag: int) -> Element | None:
+        i = bisect_left(self.tags, tag)
+        if i == len(self.tags) or self.tags[i] != tag:
+            return None
+        return element_at(self.data, self.encoding, self.bounds[i])
 
     def raw(self, tag: int) -> bytes:
         """The value field, b"" when the attribute is absent."""
-        element = self.elements.get(tag)
+        element = self.element(tag)
         return self.data[element.at : element.stop] if element else b""
 
     def whole(self, tag: int) -> bytes:
-        element = self.elements.get(tag)
+        element = self.element(tag)
         return self.data[element.start : element.end] if element else b""
 
     def edited(self, edits: dict[int, bytes]) -> bytes:
         """The data set with the elements in `edits` replaced, inserted, or (b"") left out."""
         pieces, at = [], 0
-        following = iter(self.elements.values())
-        ahead = next(following, None)
         for tag in sorted(edits):
-            while ahead is not None and ahead.tag < tag:
-                ahead = next(following, None)
-            start = len(self.data) if ahead is None else ahead.start
-            pieces += [self.data[at:start], edits[tag]]
-            at = ahead.end if ahead is not None and ahead.tag == tag else start
+            i = bisect_left(self.tags, tag)
+            pieces += [self.data[at : self.bounds[i]], edits[tag]]
+            is_there = i < len(self.tags) and self.tags[i] == tag
+            at = self.bounds[i + 1] if is_there else self.bounds[i]
         return b"".join((*pieces, self.data[at:]))
 
 
@@ -117,6 +123,7 @@ class _Text:
     attribute: Attribute
     value: bytes
     whole: bytes  # b"" for a sequence that is left out
+    now: str  # for people
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +150,7 @@ def _encoded(plan: Plan, charset: tuple[str, ...], encoding: Encoding, to_utf8: 
         value = _value(a, charset, encoding)
         left_out = a.vr == "SQ" and not a.items
         whole = b"" if left_out else encode(a.tag, a.vr.encode(), value, encoding)
-        elements[a.tag] = _Text(a, value, whole)
+        elements[a.tag] = _Text(a, value, whole, describe(a))
     appended = {a.tag: _content(a.items[0], charset, encoding) for a in plan.appended}
     return _Texts(charset, to_utf8, elements, appended)
 
@@ -174,23 +181,25 @@ def _differs(header: Header, tag: int, texts: _Texts, charset: tuple[str, ...]) 
 
 
 def _row(header: Header, tag: int, texts: _Texts, charset: tuple[str, ...]) -> Change:
-    new, was = texts.elements[tag].attribute, ""
-    if tag in header.elements:
-        raw = header.raw(tag).rstrip(b" \0")
-        if new.vr != "SQ":
-            was = clip(charsets.read(raw, charset, new.vr.encode())[0], 256, forbidden="")
-        elif raw:
-            was = f"{len(items(header.data, header.encoding, header.elements[tag]))} items"
-    return change(tag, was, describe(new))
+    new, was = texts.elements[tag], ""
+    element = header.element(tag)
+    if element and new.attribute.vr == "SQ":
+        was = f"{len(items(header.data, header.encoding, element))} items"
+    elif element:
+        raw = header.data[element.at : element.stop].rstrip(b" \0")
+        text, _ = charsets.read(raw, charset, new.attribute.vr.encode())
+        was = clip(text, 256, forbidden="")
+    return change(tag, was, new.now)
 
 
 def _recoded(header: Header, recoder: Recoder) -> dict[int, bytes]:
-    creators = private_creators(header.data, list(header.elements.values()))
+    elements = scan(header.data, header.encoding)
+    creators = private_creators(header.data, elements)
     return {
-        tag: b""
-        if recoder.drop_private and is_private(tag)
-        else recoder.element(header.data, element, creators)
-        for tag, element in header.elements.items()
+        e.tag: b""
+        if recoder.drop_private and is_private(e.tag)
+        else recoder.element(header.data, e, creators)
+        for e in elements
     }
 
 
@@ -218,12 +227,13 @@ def _old_values(header: Header, kept: set[int], plan: Plan) -> bytes:
     old = Recoder(header.encoding, (), drop_private=plan.drop_private)
     parts = []
     for tag in sorted({*kept, *ALWAYS_KEPT, *private}):
-        if tag not in header.elements:
+        element = header.element(tag)
+        if element is None:
             parts.append(encode(tag, dictionary_VR(tag).encode(), b"", header.encoding))
         elif plan.drop_private:
-            parts.append(old.element(header.data, header.elements[tag], {}))
+            parts.append(old.element(header.data, element, {}))
         else:
-            parts.append(header.whole(tag))
+            parts.append(header.data[element.start : element.end])
     return b"".join(parts)
 
 
@@ -246,7 +256,7 @@ def _append(header: Header, tag: int, edits: dict[int, bytes], item: bytes) -> b
     before = edits.get(tag, header.whole(tag))
     if not before:
         return encode(tag, b"SQ", item, header.encoding)
-    (element,) = scan(before, header.encoding)
+    element = element_at(before, header.encoding, 0)
     if element.vr not in (b"", b"SQ"):
         raise Malformed("a sequence that must be added to is not encoded as one")
     value = before[element.at : element.stop]
