@@ -15,6 +15,16 @@ from kiosk.model.medium import Medium, MediumKind
 from kiosk.policy.sections import Limits
 
 _LOCKED = ((3, b"-FVE-FS-"), (0, b"LUKS\xba\xbe"))
+_OTHER = (  # HFS+, HFS, exFAT, NTFS, FAT, ext
+    (1024, b"H+"),
+    (1024, b"HX"),
+    (1024, b"BD"),
+    (3, b"EXFAT   "),
+    (3, b"NTFS    "),
+    (54, b"FAT"),
+    (82, b"FAT32"),
+    (1080, b"\x53\xef"),
+)
 
 
 def identify(location: Path, limits: Limits) -> Medium:
@@ -88,6 +98,12 @@ def _refuse_blank_or_locked(sectors: Sectors) -> None:
             "medium-encrypted",
             "The medium is locked with a password. Its scans cannot be read here. Ask the sender "
             "for a copy without a password.",
+        )
+    if any(start[at : at + len(mark)] == mark for at, mark in _OTHER) or b"\0NSR0" in start:
+        raise MediaError(
+            "medium-unsupported",
+            "The medium's file system is one that is not read directly. Nothing is lost: copy "
+            "its files to a folder on another computer, and import that folder.",
         )
     if not any(start):
         raise blank()

@@ -83,6 +83,18 @@ def _named(name: str, end: str, joliet: bool, rock_ridge: bool, udf: bool) -> di
     return names
 
 
+def forget_iso(image: Path) -> Path:
+    """Wipes the ISO 9660 descriptors and every directory of its trees: the UDF side is left."""
+    data = bytearray(image.read_bytes())
+    for number in range(16, min(len(data) // SECTOR, 600)):
+        at = number * SECTOR
+        own = data[at + 2 : at + 6] == number.to_bytes(4, "little")
+        if data[at + 1 : at + 6] == b"CD001" or (own and data[at + 32 : at + 34] == b"\1\0"):
+            data[at : at + SECTOR] = bytes(SECTOR)
+    image.write_bytes(data)
+    return image
+
+
 def extent(image: Path, iso_path: str) -> int:
     """The byte at which a file (or, with a trailing slash, a directory) starts."""
     disc = pycdlib.PyCdlib()

@@ -13,37 +13,42 @@ from kiosk.media import MediaError
 from kiosk.media.iso.records import parse_sector, rock_ridge
 from kiosk.model.medium import read_manifest
 from kiosk.policy.sections import Limits
-from tests.media.images import burn, contents, extent, some_files, take
+from tests.media.images import burn, contents, extent, forget_iso, some_files, take
 
 SMALL = Limits(files=100, directory_records=2000, medium_bytes=20_000_000, file_bytes=5_000_000)
 
 
 @cache
-def image(joliet: bool, rock_ridge: bool) -> tuple[bytes, int]:
-    """An image, and where its first file starts: before that, all is structure."""
+def image(joliet: bool, rock_ridge: bool, udf: bool = False) -> tuple[bytes, int, int]:
+    """An image, and from where to where its structure lies; with UDF, that and nothing else."""
     with tempfile.TemporaryDirectory() as folder:
-        path = burn(
-            Path(folder) / "a.iso", some_files(5, 3000), joliet=joliet, rock_ridge=rock_ridge
-        )
-        return path.read_bytes(), extent(path, "/DICOMDIR.;1")
+        path = Path(folder) / "a.iso"
+        burn(path, some_files(5, 3000), joliet=joliet, rock_ridge=rock_ridge, udf=udf)
+        end = extent(path, "/DICOMDIR.;1")
+        if udf:
+            return forget_iso(path).read_bytes(), 32 * 2048, end
+        return path.read_bytes(), 16 * 2048, end
 
 
+# (Joliet, Rock Ridge, UDF alone)
+NAMINGS = [(True, True, False), (True, False, False), (False, False, False), (True, True, True)]
 mutations = st.lists(
     st.tuples(st.floats(0, 1, exclude_max=True), st.binary(min_size=1, max_size=24)), max_size=12
 )
 
 
-@given(mutations, st.booleans(), st.booleans(), st.none() | st.integers(0, 200_000))
-@example([(0.96, b"\0" * 24), (0.97, b"\xff" * 24)], True, True, None)
+@given(mutations, st.sampled_from(NAMINGS), st.none() | st.integers(0, 200_000))
+@example([(0.96, b"\0" * 24), (0.97, b"\xff" * 24)], NAMINGS[0], None)
+@example([], NAMINGS[-1], None)
 def test_a_mutated_image_loses_no_entry_and_ends(
-    changes: list[tuple[float, bytes]], joliet: bool, rock_ridge: bool, cut: int | None
+    changes: list[tuple[float, bytes]], namings: tuple[bool, bool, bool], cut: int | None
 ) -> None:
     """Structure overwritten anywhere, the end cut off anywhere: the manifest has each number from
     1 to the count once, hashes hold, and only MediaError is ever raised."""
-    whole, first = image(joliet, rock_ridge)
+    whole, start, end = image(*namings)
     data = bytearray(whole[:cut])
     for place, change in changes:
-        at = 16 * 2048 + int(place * (first - 16 * 2048))
+        at = start + int(place * (end - start))
         data[at : at + len(change)] = change[: max(0, len(data) - at)]
     with tempfile.TemporaryDirectory() as folder:
         disc, into = Path(folder) / "a.iso", Path(folder) / "s"
@@ -60,9 +65,9 @@ def test_a_mutated_image_loses_no_entry_and_ends(
 @given(st.floats(0, 1, exclude_max=True), st.integers(0, 255))
 def test_one_wrong_byte_in_the_structure_hides_no_file(place: float, value: int) -> None:
     """With two trees and a path table, one byte anywhere costs nothing but at most a name."""
-    whole, first = image(True, True)
+    whole, start, end = image(True, True)
     data = bytearray(whole)
-    data[16 * 2048 + int(place * (first - 16 * 2048))] = value
+    data[start + int(place * (end - start))] = value
     with tempfile.TemporaryDirectory() as folder:
         disc, into = Path(folder) / "a.iso", Path(folder) / "s"
         disc.write_bytes(data)

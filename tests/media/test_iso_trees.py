@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from tests.media.images import (
     dicom,
     extent,
     findings,
+    forget_iso,
     some_files,
     staged,
     take,
@@ -49,6 +51,36 @@ def test_a_bridge_disc_is_read_by_its_iso_side(tmp_path: Path) -> None:
     """UDF beside ISO 9660 (PS3.12 annex P)."""
     take(burn(tmp_path / "a.iso", some_files(), udf=True), tmp_path / "s")
     assert contents(tmp_path / "s") == some_files()
+
+
+@pytest.mark.parametrize("maker", ["pycdlib", "genisoimage"])
+def test_a_disc_of_udf_alone_is_read(tmp_path: Path, maker: str) -> None:
+    """The ISO side is wiped: what is left is a UDF disc, as two different writers make them."""
+    image = tmp_path / "a.iso"
+    if maker == "pycdlib":
+        burn(image, some_files(), udf=True)
+    elif shutil.which("genisoimage") is None:
+        pytest.skip("genisoimage is not installed")
+    else:
+        _write(tmp_path / "1", some_files())
+        _master(image, tmp_path / "1", "-udf")
+    medium = identify(forget_iso(image), LIMITS)
+    assert medium.filesystem == "udf"
+    report = take(image, tmp_path / "s")
+    assert contents(tmp_path / "s") == some_files()
+    assert (report.files, report.directories) == (6, 1)
+    assert codes(tmp_path / "s") == []
+
+
+def test_what_only_the_udf_side_of_a_bridge_lists_is_read_too(tmp_path: Path) -> None:
+    """Some writers put a note for old computers on the ISO side and the scans on the other."""
+    image = burn(tmp_path / "a.iso", some_files(), joliet=False, rock_ridge=False, udf=True)
+    at = extent(image, "/IMAGES")
+    record = image.read_bytes().index(b"IM0003.;1", at) - 33
+    _overwrite(image, record + 33, b"IM0003.;9")
+    _overwrite(image, record + 2, _both(extent(image, "/DICOMDIR.;1") // SECTOR) + _both(10))
+    take(image, tmp_path / "s")
+    assert some_files()["IMAGES/IM0003"] in contents(tmp_path / "s").values()
 
 
 def test_names_are_kept_as_the_richest_naming_spells_them(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ class Tree:
     root_length: int
     path_table: int
     path_table_length: int
+    at: int  # the sector of the descriptor itself
     raw: bytes
 
 
@@ -52,7 +53,7 @@ def session_at(read: Read, start: int) -> Session | None:
             if len(sector) == SECTOR or number > 4:
                 break
             continue  # an unreadable descriptor: the others may do
-        tree = _tree(sector)
+        tree = _tree(sector, start + _FIRST + number)
         if tree is None:
             if number > 4:
                 break
@@ -88,7 +89,7 @@ def stray_session(read: Read, sectors: int) -> Session | None:
         second = sector[0] if sector else 0
         if directory_stands(sector, at) and sector[second + 2 : second + 6] == sector[2:6]:
             length = int.from_bytes(sector[10:14], "little")
-            return Session(0, Tree(False, "", SECTOR, sectors, at, length, 0, 0, b""), None)
+            return Session(0, Tree(False, "", SECTOR, sectors, at, length, 0, 0, at, sector), None)
     return None
 
 
@@ -120,7 +121,7 @@ def directory_stands(sector: bytes, block: int) -> bool:
     return sector[32:34] == b"\x01\x00" and (own[0] == spelled[0] or own[1] == spelled[1])
 
 
-def _tree(sector: bytes) -> Tree | None:
+def _tree(sector: bytes, at: int) -> Tree | None:
     root = sector[156:190]
     named = sector[1:6] == b"CD001" and sector[0] in (1, 2)
     if not named and not _root_is_plain(root):
@@ -139,6 +140,7 @@ def _tree(sector: bytes) -> Tree | None:
         root_length=both_orders(root, 10, (1 << 28) - 1),
         path_table=int.from_bytes(sector[140:144], "little"),
         path_table_length=both_orders(sector, 132, (1 << 24) - 1),
+        at=at,
         raw=sector,
     )
 

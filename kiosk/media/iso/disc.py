@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 
+from kiosk.media.iso import udf
 from kiosk.media.iso.descriptors import Session, sessions, stray_session
 from kiosk.media.iso.join import join
 from kiosk.media.iso.sectors import SECTOR, Sectors, gone
@@ -30,18 +31,20 @@ class Disc:
         self.sectors, self.limits = sectors, limits
         self.listing = Listing()
         self._digest = hashlib.sha256()
-        self._session = self._choose(last_session)
-        walks = self._walks()
+        self._marks: list[tuple[int, bytes]] = []  # sectors that are this disc's alone
+        self._labels: list[str] = []
+        walks = self._walk_iso(last_session) | self._walk_udf()
+        if not walks:
+            raise unknown_file_system()
         names, joined = join(walks)
-        tree = self._session.trees[0]
         self._list(joined)
         self.medium = Medium(
             kind=kind,
             location=location,
-            label=max((t.label for t in self._session.trees), key=len),
+            label=max(self._labels, key=len),
             filesystem=names,
             fingerprint=f"sha256:{self._digest.hexdigest()}",
-            bytes=sectors.size or tree.blocks * tree.block,
+            bytes=sectors.size,
         )
 
     @property
@@ -61,14 +64,12 @@ class Disc:
             before += length
 
     def check_present(self) -> None:
-        tree = self._session.trees[0]
-        for number in range(16, 48):
+        for start, content in self._marks:
             try:
-                sector = self.sectors.read((self._session.start + number) * SECTOR, SECTOR)
+                if self.sectors.read(start, SECTOR) == content:
+                    return
             except Unreadable:
                 continue
-            if sector == tree.raw:
-                return
         raise gone()
 
     def slow_down(self, deadline: float) -> None:
@@ -77,28 +78,43 @@ class Disc:
     def close(self) -> None:
         self.sectors.close()
 
-    def _choose(self, last: int | None) -> Session:
+    def _choose(self, last: int | None) -> Session | None:
         found = list(sessions(self._read_sectors, self.sectors.size // SECTOR, last))
         if not found:
-            stray = stray_session(self._read_sectors, self.sectors.size // SECTOR)
-            if stray is None:
-                raise unknown_file_system()
-            self._note("descriptors-damaged", Severity.WARNING, "", _DESCRIPTORS)
-            return stray
+            return None
         if len(found) > 1:
             self._note("multi-session", Severity.INFO, "", _SESSIONS.format(count=len(found)))
         if last and found[-1].start != last:
             self._note("last-session-unreadable", Severity.WARNING, "", _LAST_SESSION)
         return found[-1]
 
-    def _walks(self) -> dict[str, Walk]:
-        walks = {}
-        for tree in self._session.trees:
-            self._digest.update(tree.raw + self._read_at(tree.root * tree.block, SECTOR))
+    def _walk_iso(self, last: int | None) -> dict[str, Walk]:
+        walks: dict[str, Walk] = {}
+        session = self._choose(last)
+        if session is None:
+            session = stray_session(self._read_sectors, self.sectors.size // SECTOR)
+            if session is None:
+                return walks
+            self._note("descriptors-damaged", Severity.WARNING, "", _DESCRIPTORS)
+        for tree in session.trees:
+            self._mark(tree.at * SECTOR, tree.raw, tree.label)
+            self._digest.update(self._read_at(tree.root * tree.block, SECTOR))  # with its dates
             result = walk(tree, self._read_at, self.sectors.size, self.limits)
             names = "joliet" if tree.joliet else "rockridge" if result.rock_ridge else "iso9660"
             walks[names] = result
         return walks
+
+    def _walk_udf(self) -> dict[str, Walk]:
+        found = udf.volume(self._read_at, self.sectors.size)
+        if found is None:
+            return {}
+        self._mark(found.anchor, found.raw, found.label)
+        return {"udf": udf.walk(found, self._read_at, self.limits)}
+
+    def _mark(self, start: int, content: bytes, label: str) -> None:
+        self._marks.append((start, content))
+        self._labels.append(label)
+        self._digest.update(content)
 
     def _read_sectors(self, sector: int, length: int) -> bytes:
         return self._read_at(sector * SECTOR, length)

@@ -8,12 +8,13 @@ from dataclasses import replace
 
 from kiosk.media.iso.tree import Found, Walk
 
-_RICHEST_FIRST = ("rockridge", "joliet", "iso9660")
+_RICHEST_FIRST = ("rockridge", "joliet", "udf", "iso9660")
 
 
 def join(walks: dict[str, Walk]) -> tuple[str, Walk]:
     """The preferred naming, and all files under its names, with those that only another tree
-    knows under theirs. `walks` by naming: `rockridge`, `joliet`, `iso9660`."""
+    knows under theirs. `walks` by naming: `rockridge`, `joliet`,
+    `udf`, `iso9660`."""
     names = _preferred(walks)
     chosen = walks[names]
     for other in (w for n, w in walks.items() if n != names):
