@@ -36,7 +36,7 @@ from kiosk.model.delivery import (
 from kiosk.policy.sections import Destination
 
 MAX_CONTEXTS = 128  # odd identifiers 1 to 255, PS3.8 9.3.2.2
-LOST_IN_A_ROW = 2
+LOST_IN_A_ROW = 5  # some peers abort for one instance that they cannot parse
 _SLOWEST_FILING = 10_000_000  # bytes a second: a large instance is answered later than a small one
 
 Pair = tuple[str, str]  # SOP class, transfer syntax

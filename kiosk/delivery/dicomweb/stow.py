@@ -21,7 +21,7 @@ from kiosk.policy.sections import Destination
 
 _CHUNK = 1_048_576
 _SLOWEST_FILING = 10_000_000  # bytes a second
-_LOST_IN_A_ROW = 2
+_LOST_IN_A_ROW = 5
 
 _FAILED, _REFERENCED = "00081198", "00081199"
 _INSTANCE, _FAILURE_REASON, _WARNING_REASON = "00081155", "00081197", "00081196"

@@ -1,0 +1,195 @@
+"""How fast instances leave: coerced and sent by us, against dcmtk's storescu sending the same files
+unchanged, in one run, interleaved. Only the ratios mean anything on another machine.
+
+    python -m bench.sending [CT instances, default 400] [MR instances, default 1200]
+
+A ratio is our wall time by storescu's (below 1: we are faster); the goal is 1.0 at most. Ours
+starts when `send` is called, in a process that runs already, as the engine does; storescu's is the
+whole process. Both read the files from the page cache.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from pydicom import dcmread
+from pydicom.data import get_testdata_file
+from pydicom.filewriter import dcmwrite
+from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+
+from kiosk import coercion, delivery
+from kiosk.model.content import Instance, StatedPatient, Study
+from kiosk.model.delivery import Answer, Outbound, Plan
+from kiosk.model.matching import Action, Resolution
+from kiosk.model.patient import Identifier, PatientIdentity, PersonName
+from kiosk.policy import Policy
+from kiosk.policy.sections import Destination
+
+ROUNDS = 3
+AT = "2026-01-01T00:00:00Z"
+LOCAL = PatientIdentity((Identifier("4711", "HOSP"),), (PersonName("Local", "Anna"),), "19700102")
+
+
+@dataclass(frozen=True)
+class Load:
+    """`count` instances: the header of one of pydicom's test files, `rows` x `rows` pixels."""
+
+    name: str
+    template: str
+    rows: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """How dcmtk is run: options of storescp, and whether Nagle's algorithm is off in both."""
+
+    name: str
+    options: tuple[str, ...] = ()
+    no_delay: bool = False
+
+
+RECEIVERS = (
+    Receiver("as Debian ships it (Nagle on), PDU 16 K"),
+    Receiver("TCP_NODELAY on both sides, PDU 16 K", no_delay=True),
+    Receiver("TCP_NODELAY on both sides, PDU 128 K", ("-pdu", "131072"), no_delay=True),
+)
+
+
+def make(load: Load, folder: Path) -> list[tuple[Path, Instance]]:
+    source = get_testdata_file(load.template)
+    assert source is not None
+    ds = dcmread(source)
+    for element in ds[0x7FE00010:]:
+        del ds[element.tag]
+    ds.Rows = ds.Columns = load.rows
+    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    pixels = bytes(range(256)) * (load.rows * load.rows * 2 // 256)
+    element = b"\xe0\x7f\x10\x00OW\0\0" + len(pixels).to_bytes(4, "little") + pixels
+    made = []
+    for number in range(load.count):
+        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+        path = folder / f"{number:06d}"
+        dcmwrite(path, ds, enforce_file_format=True)
+        made.append((path, _instance(path, str(ds.SOPClassUID), str(ds.SOPInstanceUID))))
+        with path.open("ab") as f:
+            f.write(element)
+    return made
+
+
+def _instance(path: Path, sop_class: str, uid: str) -> Instance:
+    header = path.read_bytes()
+    return Instance(
+        sop_instance_uid=uid,
+        sop_class_uid=sop_class,
+        transfer_syntax_uid=ExplicitVRLittleEndian,
+        file=1,
+        path=path.name,
+        bytes=len(header),
+        sha256="",
+        dataset_offset=144 + int.from_bytes(header[140:144], "little"),
+        pixel_offset=len(header),
+    )
+
+
+def outbounds(made: Sequence[tuple[Path, Instance]], plan: Plan) -> list[Outbound]:
+    return [
+        Outbound(
+            instance.sop_instance_uid,
+            instance.sop_class_uid,
+            instance.transfer_syntax_uid,
+            partial(coercion.apply, path, instance, plan),
+        )
+        for path, instance in made
+    ]
+
+
+def plan_for(path: Path) -> Plan:
+    ds = dcmread(path, stop_before_pixels=True)
+    study = Study(str(ds.StudyInstanceUID))
+    stated = StatedPatient(PatientIdentity((Identifier(str(ds.PatientID)),)), (study,))
+    resolution = Resolution(Action.LINK, "bench", AT, local=LOCAL)
+    return coercion.plan(stated, study, resolution, Policy(), AT)
+
+
+@contextmanager
+def storescp(receiver: Receiver) -> Iterator[int]:
+    """A storescp that ignores what it takes, on a port of its own."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = int(probe.getsockname()[1])
+    command = ["storescp", "--ignore", *receiver.options, str(port)]
+    process = subprocess.Popen(command, env=environment(receiver), stderr=subprocess.DEVNULL)
+    try:
+        while subprocess.run(["echoscu", "127.0.0.1", str(port)], capture_output=True).returncode:
+            assert process.poll() is None, "storescp did not start"
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def environment(receiver: Receiver) -> dict[str, str]:
+    """For both of dcmtk's programs: storescu stalls on its own Nagle as well."""
+    return os.environ | ({"TCP_NODELAY": "1"} if receiver.no_delay else {})
+
+
+def by_storescu(port: int, receiver: Receiver, folder: Path) -> None:
+    command = ["storescu", "--scan-directories", "127.0.0.1", str(port), str(folder)]
+    subprocess.run(command, check=True, capture_output=True, env=environment(receiver))
+
+
+def by_us(port: int, items: Sequence[Outbound]) -> None:
+    to = Destination(name="bench", port=port, ae_title="ANY-SCP")
+    attempt = delivery.send(to, "KIOSK", items, lambda result: None, lambda: False)
+    assert {result.answer for result in attempt.results} == {Answer.ACCEPTED}, attempt.problem
+
+
+def seconds(work: Callable[[], None]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def measure(load: Load) -> Iterator[str]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        made = make(load, folder)
+        items = outbounds(made, plan_for(made[0][0]))
+        megabytes = sum(path.stat().st_size for path, _ in made) / 1e6
+        for receiver in RECEIVERS:
+            with storescp(receiver) as port:
+                ours, theirs = [], []
+                for _ in range(ROUNDS):
+                    theirs.append(seconds(partial(by_storescu, port, receiver, folder)))
+                    ours.append(seconds(partial(by_us, port, items)))
+            ratio = statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
+            rate = megabytes / statistics.median(ours)
+            yield (
+                f"{load.count} {load.name}, {receiver.name}: {ratio:.2f} x storescu's time, "
+                f"{rate:.0f} MB/s, {load.count / statistics.median(ours):.0f} instances/s"
+            )
+
+
+def main(arguments: Sequence[str]) -> None:
+    ct, mr = map(int, arguments or ("400", "1200"))
+    for load in (Load("CT", "CT_small.dcm", 512, ct), Load("MR", "MR_small.dcm", 256, mr)):
+        for line in measure(load):
+            print(line, flush=True)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"peak memory of the sending process: {peak:.0f} MB")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
