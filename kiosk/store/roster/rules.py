@@ -24,7 +24,6 @@ from kiosk.store.roster.update import (
     is_overlay,
     updated,
     with_alias,
-    with_identifiers,
     with_visit,
 )
 
@@ -83,21 +82,38 @@ def _register(sheet: Sheet, event: RegistrationEvent, patient: PatientFields) ->
     if older(event.recorded_at, record.updated_at):
         return _late(sheet, record, patient)
     if event.effect is Effect.VISIT:
-        sheet.put(with_visit(record, patient.visit))
+        sheet.put(_with_unknown(sheet, with_visit(record, patient.visit), patient))
         return _DONE
     if is_overlay(record, patient):
         return _hold(sheet, record)
-    sheet.put(updated(with_visit(record, patient.visit), patient, event))
+    own = _without_others(sheet, record, patient)
+    sheet.put(updated(with_visit(record, patient.visit), own, event))
     return _DONE
+
+
+def _without_others(sheet: Sheet, record: Record, patient: PatientFields) -> PatientFields:
+    """The fields without numbers that another record has: one merged into this, which gets them
+    back when it is un-merged."""
+    mine = tuple(i for i in patient.identifiers if (sheet.owner(i) or record).key == record.key)
+    return patient if len(mine) == len(patient.identifiers) else replace(patient, identifiers=mine)
 
 
 def _late(sheet: Sheet, record: Record, patient: PatientFields) -> Applied:
-    """An older message: it may tell of a visit that is not known yet, and of nothing else."""
-    visit = patient.visit
-    if visit is None or any(v.number == visit.number for v in record.visits):
+    """An older message: it may tell of a visit or a number that is not known yet, and of nothing
+    else."""
+    told = _with_unknown(sheet, record, patient)
+    if patient.visit and all(v.number != patient.visit.number for v in record.visits):
+        told = with_visit(told, patient.visit)
+    if told == record:
         return _ignored("A newer message about this patient was applied before.")
-    sheet.put(with_visit(record, visit))
+    sheet.put(told)
     return _DONE
+
+
+def _with_unknown(sheet: Sheet, record: Record, patient: PatientFields) -> Record:
+    """The record with those of the numbers that nobody has yet."""
+    more = tuple(i for i in keyed(patient.identifiers) if sheet.owner(i) is None)
+    return replace(record, identifiers=(*record.identifiers, *more)) if more else record
 
 
 def _for_merged(sheet: Sheet, event: RegistrationEvent, patient: PatientFields) -> Applied:
@@ -106,8 +122,7 @@ def _for_merged(sheet: Sheet, event: RegistrationEvent, patient: PatientFields) 
     owner, since = _given_up(sheet, keyed(patient.identifiers))
     if older(event.recorded_at, since) and isinstance(patient.names, tuple):
         owner = with_alias(owner, patient.names)
-    more = tuple(i for i in patient.identifiers if sheet.owner(i) is None)
-    sheet.put(replace(owner, identifiers=with_identifiers(owner.identifiers, more)))
+    sheet.put(_with_unknown(sheet, owner, patient))
     return _odd("update-for-merged-id")
 
 
@@ -347,8 +362,9 @@ def _split(sheet: Sheet, event: RegistrationEvent, record: Record) -> Applied:
             former = tuple(
                 f for f in record.former if not any(same_name(f, name) for name in names)
             )
-            sheet.put(replace(record, prior=left, former=former))
-            sheet.put(created(sheet.mint(), patient, event))
+            kept = sheet.put(replace(record, prior=left, former=former))
+            freed = _without_others(sheet, replace(kept, key=0), patient)
+            sheet.put(created(sheet.mint(), freed, event))
             return _odd("unmerge-review-imports")
     return _ignored("Both identifiers are of one record.")
 
