@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from kiosk.desk import him, it, touch
 from kiosk.desk.roles import Doing, Operator, everything, may
 from kiosk.desk.snapshots import (
     CompareSnapshot,
@@ -20,6 +19,7 @@ from kiosk.desk.snapshots import (
     WorklistSnapshot,
     say,
 )
+from kiosk.desk.views import finding, him, it, touch
 from kiosk.model.matching import Action, Resolution
 from kiosk.model.medium import Medium, MediumKind
 from kiosk.model.patient import Identifier, LocalPatient, PatientStatus
@@ -80,6 +80,14 @@ class Desk:
         step = STEPS.get(snapshot.step, 0)
         return TouchSnapshot(self._header(step, 3 if step else 0), body)
 
+    def find(self, intake: int, text: str) -> TouchSnapshot:
+        """K3: the registered patients whom a number or the beginnings of names fit."""
+        self._allow(Doing.BRING)
+        age = timedelta(hours=self._policy.adt.max_age_hours)
+        with self._store.read() as tx:
+            found = finding.find(tx, intake, text.strip(), self._now(), age)
+        return TouchSnapshot(self._header(1, 3), found)
+
     def worklist(self) -> WorklistSnapshot:
         self._allow(Doing.SEE_WORKLIST)
         age = timedelta(hours=self._policy.adt.max_age_hours)
@@ -130,12 +138,6 @@ class Desk:
             for case in tx.cases.of_intake(intake):
                 if case.state is CaseState.AWAITING:
                     tx.cases.back_to_matching(case.id, self.operator.name, "picked")
-
-    def find(self, text: str, birth_date: str = "") -> tuple[LocalPatient, ...]:
-        """At most six registered patients by number or by name, for K3."""
-        self._allow(Doing.BRING)
-        with self._store.read() as tx:
-            return tx.roster.search(text, birth_date, 6)
 
     def eject(self, drive: str) -> None:
         """Asks the engine to open a drive: the hands on the hardware are the engine's."""

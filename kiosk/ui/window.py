@@ -168,9 +168,20 @@ class Window(QWidget):
 class TouchWindow(Window):
     def __init__(self, desk: Guarded, look: Look) -> None:
         super().__init__(desk, look, lambda d: d.touch())
+        self.local |= {"find": self._find, "show-touch": self._follow}
         layout = column(self)
         layout.addWidget(self.stack)
         self.setStyleSheet(look.theme.style())
+
+    def _find(self, intake: int, text: str) -> None:
+        self.reader.open(lambda d: d.find(intake, text))
+
+    def _follow(self) -> None:
+        self.reader.open(lambda d: d.touch())
+
+    def answered(self, command: str) -> None:
+        if command == "pick":
+            self._follow()
 
     def screen_for(self, kind: type) -> type[Screen]:
         return SCREENS[kind]

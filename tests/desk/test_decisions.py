@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.desk import Refused, Role
-from kiosk.desk.snapshots import HimFinishes, Outcome, Reading
+from kiosk.desk.snapshots import Find, HimFinishes, Outcome, PatientCard, Reading
 from kiosk.model.content import StatedPatient
 from kiosk.model.matching import Action
 from kiosk.model.medium import MediumKind
@@ -175,13 +175,32 @@ def test_opening_a_drive_is_asked_of_the_engine(world: World) -> None:
 
 
 def test_finding_a_patient_by_name_or_number(world: World) -> None:
-    """K3: at most six, born on the given day."""
+    """K3: at most six, by what a name begins with or by the whole number."""
     for number in range(9):
         world.register(f"00{number}", PersonName("DOE", f"J{number}"), "19620314", "F")
-    desk = world.desk()
-    assert len(desk.find("doe")) == 6
-    assert [p.identity.name.given for p in desk.find("003")] == ["J3"]
-    assert desk.find("doe", "19000101") == ()
+    assert len(found(world, "doe")) == 6
+    assert [p.identity.name.given for p in found(world, "003")] == ["J3"]
+    assert found(world, "") == found(world, "klein") == ()
+
+
+def test_look_alikes_are_flagged(world: World) -> None:
+    """The same name twice, or family name and birth date: the birth date has to be read."""
+    world.register("001", PersonName("DOE", "JANE"), "19620314", "F")
+    world.register("002", PersonName("DOE", "JANE"), "19910101", "F")
+    world.register("003", PersonName("DOE", "ROSA"), "19330303", "F")
+    assert [p.alike for p in found(world, "doe")] == [True, True, False]
+
+
+def test_todays_appointment_stands_on_the_card(world: World) -> None:
+    """It tells two people of one name apart."""
+    world.register("001", PersonName("DOE", "JANE"), "19620314", "F", "202611241100+0000")
+    assert found(world, "doe")[0].appointment == "2026-11-24T11:00:00+00:00"
+
+
+def found(world: World, text: str) -> tuple[PatientCard, ...]:
+    shown = world.desk().find(1, text).body
+    assert isinstance(shown, Find)
+    return shown.patients
 
 
 def test_a_case_that_is_not_there_is_refused_in_words(world: World) -> None:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.desk.differences import compare_field, marks, rows_for
 from kiosk.desk.snapshots import Mark, Outcome
+from kiosk.desk.views.differences import compare_field, marks, rows_for
 from kiosk.model.patient import Identifier, PatientIdentity, PersonName
 
 

@@ -19,7 +19,7 @@ CALLS: dict[Doing, dict[str, Callable[[Desk], object]]] = {
         "touch": lambda d: d.touch(),
         "bring": lambda d: d.bring(__import__("pathlib").Path("/nowhere")),
         "pick": lambda d: d.pick(NOWHERE, Identifier("1", "HOSP")),
-        "find": lambda d: d.find("DOE"),
+        "find": lambda d: d.find(NOWHERE, "DOE"),
         "eject": lambda d: d.eject("/dev/sr0"),
         "finish": lambda d: d.finish(NOWHERE),
         "to_him": lambda d: d.to_him(NOWHERE),

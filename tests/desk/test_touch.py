@@ -18,7 +18,7 @@ from kiosk.desk.snapshots import (
     SamePerson,
     Stage,
 )
-from kiosk.desk.touch import seconds_left
+from kiosk.desk.views.touch import seconds_left
 from kiosk.model.content import Finding, Ledger, Severity, StatedPatient
 from kiosk.model.delivery import Answer
 from kiosk.model.medium import DriveState

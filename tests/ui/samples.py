@@ -7,7 +7,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
-from kiosk.desk.differences import compare_field, rows_for, text_of
 from kiosk.desk.roles import Role, everything
 from kiosk.desk.snapshots import (
     CandidateColumn,
@@ -16,6 +15,7 @@ from kiosk.desk.snapshots import (
     DeliveryRow,
     DestinationLine,
     DriveLine,
+    Find,
     Grade,
     Header,
     HealthLine,
@@ -25,6 +25,7 @@ from kiosk.desk.snapshots import (
     LeftOut,
     Mood,
     Notice,
+    PatientCard,
     PatientLine,
     Phase,
     Problem,
@@ -40,6 +41,7 @@ from kiosk.desk.snapshots import (
     WorklistSnapshot,
     say,
 )
+from kiosk.desk.views.differences import compare_field, rows_for, text_of
 from kiosk.model.delivery import Change
 from kiosk.model.matching import Evidence
 from kiosk.model.medium import DriveState
@@ -193,7 +195,18 @@ HIM_FINISHES = HimFinishes(
     "MAPLE-27", 7, say("KX-140", time="15 min"), ("name-differs",), 1, 2, 415, drive="A1"
 )
 
+FOUND = (
+    PatientCard(JANE_HERE, AT),
+    PatientCard(
+        replace(JANE_HERE, birth_date="19910101", identifiers=(Identifier("0098765", "HOSP"),)),
+        "",
+        True,
+    ),
+    PatientCard(JOHN_HERE),
+)
 TOUCH: dict[str, TouchBody] = {
+    "K3-find": Find(7),
+    "K3-feed-old": Find(7, notices=(Notice(Mood.CARE, say("KX-502", n=31)),)),
     "K1-idle": Idle(DRIVES),
     "K1-one-drive-sick": Idle(
         (DRIVES[0], replace(DRIVES[1], state=DriveState.SICK)), (Notice(Mood.NOTE, say("KX-150")),)
@@ -251,7 +264,7 @@ TOUCH: dict[str, TouchBody] = {
     ),
     "K5-pulled": Problem("MAPLE-27", 7, ProblemKind.PULLED, say("KX-110")),
 }
-STEPS = {"K5": 1, "K6": 2, "K7": 2, "K8": 3, "K9": 3}
+STEPS = {"K3": 1, "K5": 1, "K6": 2, "K7": 2, "K8": 3, "K9": 3}
 
 
 def touch(name: str) -> TouchSnapshot:

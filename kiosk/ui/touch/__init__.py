@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kiosk.desk.snapshots import (
+    Find,
     HimFinishes,
     Idle,
     Problem,
@@ -11,6 +12,7 @@ from kiosk.desk.snapshots import (
     SamePerson,
 )
 from kiosk.ui.parts.frame import TouchScreen
+from kiosk.ui.touch.find import FindScreen
 from kiosk.ui.touch.idle import IdleScreen
 from kiosk.ui.touch.problem import ProblemScreen
 from kiosk.ui.touch.reading import ReadingScreen
@@ -19,6 +21,7 @@ from kiosk.ui.touch.same import SamePersonScreen
 from kiosk.ui.touch.ticket import TicketScreen
 
 SCREENS: dict[type, type[TouchScreen]] = {
+    Find: FindScreen,
     Idle: IdleScreen,
     Reading: ReadingScreen,
     SamePerson: SamePersonScreen,

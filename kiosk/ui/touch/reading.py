@@ -111,12 +111,13 @@ class ReadingScreen(TouchScreen):
         return holder
 
     def _ways_on(self, body: Reading) -> None:
+        who = self.button("title.find", "find", icon="person", intake=body.intake, text="")
         if not body.drive:
-            self.foot()
+            self.foot(who)
             return
         out = self.button("button.take-out", "eject", "main", "eject", drive=body.drive)
         out.setEnabled(body.copied)
-        self.foot(main=out)
+        self.foot(who, main=out)
 
 
 def _phase(look: Look, phase: Phase, now: Phase) -> QWidget:

@@ -67,7 +67,9 @@ class SamePersonScreen(TouchScreen):
 
     def _ways_on(self, body: SamePerson) -> None:
         needs = {"intake": body.intake, "case": body.case, "local_key": body.local_key}
-        back = [self.button("button.other-patient", "pick", icon="search", **needs)]
+        back = [
+            self.button("button.other-patient", "find", icon="search", intake=body.intake, text="")
+        ]
         if body.drive:
             back.append(self.button("button.give-back", "eject", icon="eject", drive=body.drive))
         to_him = self.button("button.to-him", "to-him", icon="people", **needs)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from kiosk.desk.differences import compare_field, rows_for
-from kiosk.desk.rows import HIM, case_lines, reason_codes
 from kiosk.desk.snapshots import (
     DriveLine,
     Grade,
@@ -28,6 +26,8 @@ from kiosk.desk.snapshots import (
     TouchBody,
     say,
 )
+from kiosk.desk.views.differences import compare_field, rows_for
+from kiosk.desk.views.rows import HIM, case_lines, reason_codes
 from kiosk.model.content import Ledger, Severity
 from kiosk.model.delivery import Change, Plan
 from kiosk.model.matching import Action, Candidate

@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from kiosk.desk.differences import compare_field, rows_for, text_of
-from kiosk.desk.rows import case_lines, reason_codes
 from kiosk.desk.snapshots import (
     CandidateColumn,
     CompareSnapshot,
@@ -20,6 +18,8 @@ from kiosk.desk.snapshots import (
     WorklistSnapshot,
     say,
 )
+from kiosk.desk.views.differences import compare_field, rows_for, text_of
+from kiosk.desk.views.rows import case_lines, reason_codes
 from kiosk.model.delivery import Change
 from kiosk.model.matching import Candidate, Proposal
 from kiosk.model.patient import LocalPatient, PatientIdentity

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from kiosk.desk.rows import STUCK, sent_line
 from kiosk.desk.snapshots import DeliveriesSnapshot, DeliveryRow, DestinationLine, Header, Mood
+from kiosk.desk.views.rows import STUCK, sent_line
 from kiosk.model.work import Delivery, DeliveryState
 from kiosk.policy import Policy
 from kiosk.store import DestinationState, Transaction

@@ -1,0 +1,81 @@
+"""D1 and D2: the worklist, and one case against its candidates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kiosk.desk.snapshots.shared import FieldLine, Header, Message, Notice, StudyLine
+from kiosk.model.delivery import Change
+from kiosk.model.matching import Evidence
+from kiosk.model.patient import LocalPatient, PatientIdentity
+
+
+@dataclass(frozen=True, slots=True)
+class WorklistRow:
+    """One case that waits. `due_minutes` counts from the snapshot's time, below 0 when late;
+    `appointment` is the earliest among the candidates, "" when none is known."""
+
+    case: int
+    ticket: str
+    stated: PatientIdentity
+    reasons: tuple[str, ...]
+    due_at: str
+    due_minutes: int
+    appointment: str = ""
+    chosen: PatientIdentity | None = None
+    best: str = ""  # the likeliest candidate's name as PN text
+    candidates: int = 0
+    studies: int = 0
+    images: int = 0
+    station: str = ""
+    owner: str = ""
+    created_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WorklistSnapshot:
+    """D1, in the order of due. `counts` is how many rows give each reason."""
+
+    header: Header
+    rows: tuple[WorklistRow, ...] = ()
+    counts: tuple[tuple[str, int], ...] = ()
+    notices: tuple[Notice, ...] = ()
+    last_done_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateColumn:
+    """A registered patient held against the disc. `writes` is what choosing it will change."""
+
+    number: int
+    local: LocalPatient
+    probability: float
+    weight: float
+    capped_by: str
+    fields: tuple[FieldLine, ...]
+    writes: tuple[Change, ...]
+    others: tuple[Evidence, ...] = ()  # what speaks for or against beside the fields
+
+
+@dataclass(frozen=True, slots=True)
+class CompareSnapshot:
+    """D2. `blocked` says why nothing can be decided (taken by another, decided meanwhile)."""
+
+    header: Header
+    case: int
+    ticket: str
+    stated: PatientIdentity
+    variants: tuple[PatientIdentity, ...]
+    disc: tuple[tuple[str, str], ...]  # field and raw text, the rows of the table
+    candidates: tuple[CandidateColumn, ...]
+    nobody: float
+    reasons: tuple[str, ...]
+    why: tuple[str, ...]
+    due_minutes: int
+    studies: tuple[StudyLine, ...] = ()
+    findings: tuple[tuple[str, int], ...] = ()  # finding code and how often
+    owner: str = ""
+    station: str = ""
+    created_at: str = ""
+    notices: tuple[Notice, ...] = ()
+    blocked: Message | None = None
