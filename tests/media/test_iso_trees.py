@@ -222,6 +222,31 @@ def test_the_last_session_is_found_behind_the_gap(tmp_path: Path, gap: int) -> N
     assert codes(tmp_path / "s") == ["multi-session"]
 
 
+def test_what_the_last_session_dropped_is_said(tmp_path: Path) -> None:
+    """A second session that does not list the first's files: it is read, and their number told."""
+    first = burn(tmp_path / "1.iso", some_files(4), joliet=False)
+    later = burn(tmp_path / "2.iso", {"IM9999": dicom(9)}, joliet=False, rock_ridge=False)
+    start = first.stat().st_size // SECTOR + 40
+    image = tmp_path / "a.iso"
+    image.write_bytes(first.read_bytes() + bytes(40 * SECTOR) + _moved(later, start))
+    take(image, tmp_path / "s")
+    assert contents(tmp_path / "s") == {"IM9999": dicom(9)}
+    assert codes(tmp_path / "s") == ["multi-session", "earlier-session-files"]
+    assert findings(tmp_path / "s")[1].detail.startswith("4 files")
+
+
+def _moved(image: Path, start: int) -> bytes:
+    """A one-folder image whose places count from a sector further on, as a session's do."""
+    root, file = extent(image, "/") // SECTOR, extent(image, "/IM9999.;1") // SECTOR
+    data = bytearray(image.read_bytes())
+    table = int.from_bytes(data[PRIMARY * SECTOR + 140 :][:4], "little")
+    for at, place in ((PRIMARY * SECTOR + 140, table), (table * SECTOR + 2, root)):
+        data[at : at + 4] = (place + start).to_bytes(4, "little")
+    for place in (root, file):
+        data = data.replace(_both(place), _both(place + start))
+    return bytes(data)
+
+
 @pytest.mark.peer("genisoimage")
 def test_relocated_deep_folders_come_back_to_their_place(tmp_path: Path) -> None:
     """Rock Ridge moves folders below the eighth level to the root (CL, PL, RE)."""
@@ -264,6 +289,14 @@ def test_what_is_no_disc_is_said_in_its_own_words(
         identify(image, LIMITS)
     assert refusal.value.finding.code == code
     assert refusal.value.finding.detail.count(".") >= 2  # what happened, and what to do
+
+
+def test_a_video_dvd_is_recognised(tmp_path: Path) -> None:
+    """Its films are in the count like any file."""
+    files = {"VIDEO_TS/VIDEO_TS.IFO": b"DVDVIDEO-VMG" + bytes(2000)}
+    take(burn(tmp_path / "a.iso", files, joliet=False, rock_ridge=False), tmp_path / "s")
+    assert codes(tmp_path / "s") == ["dvd-video"]
+    assert contents(tmp_path / "s") == files
 
 
 def test_a_missing_medium_is_said(tmp_path: Path) -> None:

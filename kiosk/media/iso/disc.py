@@ -33,11 +33,13 @@ class Disc:
         self._digest = hashlib.sha256()
         self._marks: list[tuple[int, bytes]] = []  # sectors that are this disc's alone
         self._labels: list[str] = []
+        self._earlier: list[Session] = []
         walks = self._walk_iso(last_session) | self._walk_udf()
         if not walks:
             raise unknown_file_system()
         names, joined = join(walks)
         self._list(joined)
+        self._compare_earlier_sessions(joined)
         self.medium = Medium(
             kind=kind,
             location=location,
@@ -86,7 +88,22 @@ class Disc:
             self._note("multi-session", Severity.INFO, "", _SESSIONS.format(count=len(found)))
         if last and found[-1].start != last:
             self._note("last-session-unreadable", Severity.WARNING, "", _LAST_SESSION)
+        self._earlier = found[:-1]
         return found[-1]
+
+    def _compare_earlier_sessions(self, last: Walk) -> None:
+        """A session may replace or drop files of those before it; what it dropped is said."""
+        places = {tuple(f.extents) for f in last.files}
+        names = {f.parts for f in last.files}
+        dropped: set[tuple[str, ...]] = set()
+        for session in self._earlier:
+            tree = session.primary or session.trees[0]
+            for found in walk(tree, self._read_at, self.sectors.size, self.limits).files:
+                if tuple(found.extents) not in places and found.parts not in names:
+                    dropped.add(found.parts)
+        if dropped:
+            detail = _DROPPED.format(count=len(dropped))
+            self._note("earlier-session-files", Severity.WARNING, "", detail)
 
     def _walk_iso(self, last: int | None) -> dict[str, Walk]:
         walks: dict[str, Walk] = {}
@@ -150,6 +167,8 @@ class Disc:
             start + length > self.sectors.size for f in walked.files for start, length in f.extents
         ):
             self._note("medium-truncated", Severity.WARNING, "", _TRUNCATED)
+        if any([p.upper() for p in f.parts] == _DVD_VIDEO for f in walked.files):
+            self._note("dvd-video", Severity.INFO, "", _FILM)
         for found in sorted(walked.files, key=_position):
             self._digest.update(repr((found.parts, found.extents)).encode("utf-8", "replace"))
             self.listing.entries.append(self._entry(found))
@@ -190,6 +209,14 @@ def unknown_file_system() -> MediaError:
 _SESSIONS = (
     "The disc was written in {count} sessions. The last one was read, as every computer does: it "
     "lists what belongs to the disc. Nothing needs to be done."
+)
+_DROPPED = (
+    "{count} files of an earlier session are not listed by the disc's last session. They were not "
+    "read, as on every computer. If scans are missing, ask the sender for a copy of them."
+)
+_DVD_VIDEO = ["VIDEO_TS", "VIDEO_TS.IFO"]
+_FILM = (
+    "This disc is a video DVD. Its films are no scans. Other files on it are looked at as usual."
 )
 _LAST_SESSION = (
     "The disc's last session cannot be read, only an earlier one. Scans that were added later are "
