@@ -6,6 +6,7 @@ that is not changed is a slice of the original.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from struct import Struct
@@ -204,3 +205,51 @@ def reencode(
         return encode(element.tag, element.vr or vr, value, encoding)
     delimiter = data[element.stop : element.end]
     return data[element.start : element.at] + value + delimiter
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A data set's top-level elements in tag order, each once, lying in `data` without gaps:
+    that of `tags[i]` is `data[bounds[i] : bounds[i + 1]]`."""
+
+    data: bytes
+    encoding: Encoding
+    tags: list[int]
+    bounds: list[int]
+
+    @classmethod
+    def of(cls, data: bytes, encoding: Encoding) -> Header:
+        """Raises Malformed for what is no data set of an instance."""
+        found = locate(data, encoding)
+        tags, bounds = list(found), [*found.values(), len(data)]
+        if not tags or min(tags) < 0x00080000:
+            raise Malformed("this is not the data set of an image or document")
+        if tags != sorted(tags):
+            pieces = {t: data[bounds[i] : bounds[i + 1]] for i, t in enumerate(tags)}
+            return cls.of(b"".join(pieces[t] for t in sorted(tags)), encoding)
+        return cls(data, encoding, tags, bounds)
+
+    def element(self, tag: int) -> Element | None:
+        i = bisect_left(self.tags, tag)
+        if i == len(self.tags) or self.tags[i] != tag:
+            return None
+        return element_at(self.data, self.encoding, self.bounds[i])
+
+    def raw(self, tag: int) -> bytes:
+        """The value field, b"" when the attribute is absent."""
+        element = self.element(tag)
+        return self.data[element.at : element.stop] if element else b""
+
+    def whole(self, tag: int) -> bytes:
+        element = self.element(tag)
+        return self.data[element.start : element.end] if element else b""
+
+    def edited(self, edits: dict[int, bytes]) -> bytes:
+        """The data set with the elements in `edits` replaced, inserted, or (b"") left out."""
+        pieces, at = [], 0
+        for tag in sorted(edits):
+            i = bisect_left(self.tags, tag)
+            pieces += [self.data[at : self.bounds[i]], edits[tag]]
+            is_there = i < len(self.tags) and self.tags[i] == tag
+            at = self.bounds[i + 1] if is_there else self.bounds[i]
+        return b"".join((*pieces, self.data[at:]))

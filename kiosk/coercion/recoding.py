@@ -53,8 +53,9 @@ class Recoder:
         depth: int,
     ) -> bytes:
         vr = known_vr(element, creators)
-        is_sequence = vr == b"SQ" and element.vr != b"UN"
-        if element.undefined or is_sequence or _looks_like_items(data, element, vr):
+        is_sequence = vr == b"SQ" and (element.undefined or element.vr != b"UN")
+        unknown = element.undefined and vr == b"UN"
+        if is_sequence or unknown or _looks_like_items(data, element, vr):
             return self._sequence(data, element, encoding, top, depth)
         if not self.to_utf8 or vr not in charsets.TEXT_VRS:
             return data[element.start : element.end]

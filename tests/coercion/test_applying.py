@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_file
+from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
 
 from kiosk.coercion import apply, sent_as
@@ -236,3 +237,35 @@ def test_group_lengths_are_not_written_since_they_would_lie() -> None:
     path = file("ExplVR_LitEndNoMeta.dcm")
     coerced = apply(path, instance_of(path), plan_for(path, named("Smith")))
     assert not [e for e in read(whole(coerced)) if e.tag.element == 0]
+
+
+def test_old_values_that_break_the_rules_are_kept_apart_as_bytes(tmp_path: Path) -> None:
+    """PS3.3 C.12.1.1.9: what its VR does not allow may not stand among the Modified Attributes."""
+    ds = dcmread(file("CT_small.dcm"))
+    ds.PatientSex, ds.PatientBirthDate, ds.PatientID = "weiblich", "1970-01-02", "x" * 70
+    path = saved(ds, tmp_path)
+    after = read(whole(apply(path, instance_of(path), plan_for(path))))
+    old = after.OriginalAttributesSequence[-1].ModifiedAttributesSequence[0]
+    assert old.PatientName == ds.PatientName
+    assert not any((old.PatientSex, old.PatientBirthDate, old.PatientID))
+    apart = {}
+    for item in after.OriginalAttributesSequence:
+        (value,) = item.NonconformingModifiedAttributesSequence
+        assert int(value.SelectorAttribute) in item.ModifiedAttributesSequence[0]
+        apart[int(value.SelectorAttribute)] = value.NonconformingDataElementValue
+    assert apart == {0x00100020: b"x" * 70, 0x00100030: b"1970-01-02", 0x00100040: b"weiblich"}
+    assert "x" * 70 not in [i.PatientID for i in after.get("OtherPatientIDsSequence", [])]
+
+
+def test_an_icon_with_compressed_pixels_of_its_own_survives_in_depth(tmp_path: Path) -> None:
+    ds = dcmread(file("JPEG2000.dcm"))
+    icon = Dataset()
+    icon.Rows = icon.Columns = 1
+    icon.add_new(0x7FE00010, "OB", encapsulate([b"\1\2\3\4"]))
+    icon["PixelData"].is_undefined_length = True
+    ds.IconImageSequence = Sequence([icon])
+    path = saved(ds, tmp_path)
+    made = plan_for(path, named("山田"), policy=DROP)
+    after = read(whole(apply(path, instance_of(path), made)))
+    assert after.IconImageSequence[0].PixelData == icon.PixelData
+    assert after.SpecificCharacterSet == "ISO_IR 192"

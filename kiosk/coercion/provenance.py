@@ -1,0 +1,97 @@
+"""What a header said before, kept inside it: old values, and the number its sender used."""
+
+from __future__ import annotations
+
+import re
+
+from pydicom.datadict import dictionary_VR
+
+from kiosk.coercion import charsets
+from kiosk.coercion.elements import Element, Header, encode, encode_item
+from kiosk.coercion.recoding import Recoder, is_private, known_vr
+
+PATIENT_ID, ISSUER, ACCESSION = 0x00100020, 0x00100021, 0x00080050
+ALWAYS_KEPT = (ACCESSION, PATIENT_ID, ISSUER)  # in every Original Attributes item, changed or not
+MODIFIED, NONCONFORMING, NONCONFORMING_VALUE = 0x04000550, 0x04000551, 0x04000552
+SELECTOR, SELECTOR_VALUE_NUMBER = 0x00720026, 0x00720028
+ID_TYPE = 0x00100022
+
+
+def old_values(header: Header, kept: set[int], recoder: Recoder) -> list[bytes]:
+    """The old values for new Original Attributes items (PS3.3 C.12.1.1.9), the last with all of
+    them: the elements as they lay, in their own character set when the header gets another. What
+    was absent is there empty. So is what breaks its VR's rules: its bytes are in a nonconforming
+    sequence, one for each item (dciodvfy allows it one item only)."""
+    blocks = {tag & 0xFFFF0000 | tag >> 8 & 0xFF for tag in kept if is_private(tag)}
+    old = Recoder(header.encoding, (), drop_private=recoder.drop_private)
+    values, illegal = [], []
+    for tag in sorted({*kept, *ALWAYS_KEPT, *blocks}):
+        element = header.element(tag)
+        if element is None:
+            values.append(encode(tag, dictionary_VR(tag).encode(), b"", header.encoding))
+        elif not _legal(header.data, element, recoder.charset):
+            values.append(encode(tag, known_vr(element, {}), b"", header.encoding))
+            illegal.append(element)
+        elif recoder.drop_private:
+            values.append(old.element(header.data, element, {}))
+        else:
+            values.append(header.data[element.start : element.end])
+    last = illegal.pop() if illegal else None
+    return [*(_alone(header, e) for e in illegal), _item(header, values, last)]
+
+
+def _alone(header: Header, element: Element) -> bytes:
+    values = [encode(element.tag, known_vr(element, {}), b"", header.encoding)]
+    if element.tag == PATIENT_ID:
+        values.append(header.whole(ISSUER) or encode(ISSUER, b"LO", b"", header.encoding))
+    return _item(header, values, element)
+
+
+def _item(header: Header, values: list[bytes], nonconforming: Element | None) -> bytes:
+    encoding = header.encoding
+    found = encode(MODIFIED, b"SQ", encode_item(b"".join(values), encoding), encoding)
+    if nonconforming is None:
+        return found
+    content = (  # which attribute (PS3.3 10.20), and the bytes that were in it
+        encode(
+            SELECTOR, b"AT", header.data[nonconforming.start : nonconforming.start + 4], encoding
+        )
+        + encode(SELECTOR_VALUE_NUMBER, b"US", bytes(2), encoding)
+        + encode(NONCONFORMING_VALUE, b"OB", header.raw(nonconforming.tag), encoding)
+    )
+    return found + encode(NONCONFORMING, b"SQ", encode_item(content, encoding), encoding)
+
+
+_LEGAL = {  # what one value may be (PS3.5 6.2)
+    b"CS": re.compile(r"[A-Z0-9 _]{0,16}"),
+    b"DA": re.compile(r"(\d{8})?"),
+    b"LO": re.compile(r".{0,64}"),
+    b"PN": re.compile(r"(?!.*[^=]{65})[^=^]*(\^[^=^]*){0,4}(=[^=^]*(\^[^=^]*){0,4}){0,2}"),
+    b"SH": re.compile(r".{0,16}"),
+}
+
+
+def _legal(data: bytes, element: Element, charset: tuple[str, ...]) -> bool:
+    vr = known_vr(element, {})
+    if vr not in _LEGAL:
+        return True
+    raw = data[element.at : element.stop].strip(b" \0")
+    text, _ = charsets.read(raw, charset, vr)
+    return all(_LEGAL[vr].fullmatch(value) for value in text.split("\\"))
+
+
+def stated_id(header: Header, recoder: Recoder, other_number: bool) -> bytes:
+    """The Patient ID that the disc states, with its issuer, as an Other Patient IDs item; b""
+    when there is none, it cannot be written, or it is the new number without who issued it."""
+    stated = [e for e in map(header.element, (PATIENT_ID, ISSUER)) if e]
+    if not all(_legal(header.data, e, recoder.charset) for e in stated):
+        return b""
+    number, issuer = (header.raw(t).strip(b" \0") for t in (PATIENT_ID, ISSUER))
+    if not number or not (issuer or other_number):
+        return b""
+    values = [(PATIENT_ID, b"LO", number), (ID_TYPE, b"CS", b"TEXT")]
+    if issuer:
+        values.insert(1, (ISSUER, b"LO", issuer))
+    if recoder.to_utf8:
+        values = [(t, vr, charsets.read(v, recoder.charset)[0].encode()) for t, vr, v in values]
+    return b"".join(encode(t, vr, v, header.encoding) for t, vr, v in values)
