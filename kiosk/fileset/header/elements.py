@@ -25,6 +25,8 @@ SEQUENCE_TAGS = frozenset(tag for tag in keyword_dict.values() if dictionary_VR(
 _NO_ELEMENTS = frozenset({ITEM, ITEM_END, SEQUENCE_END, 0})
 _RARE_TAGS = SEQUENCE_TAGS | _NO_ELEMENTS
 
+_ITEM_LITTLE = b"\xfe\xff\x00\xe0"
+
 _NOTHING: dict[int, int] = {}
 MAX_VALUE = 65_536  # nothing that cataloging needs is longer
 
@@ -245,17 +247,28 @@ class _Walk:
             return
         if length == UNDEFINED and (tag in PIXEL_DATA or vr not in (b"SQ", b"UN", b"")):
             return self._over_fragments(tag, value)
-        if sum(f.sequence for f in self.stack) >= self.depth:
+        above = sum(f.sequence for f in self.stack)
+        if above >= self.depth:
             raise _Stop("too-deep")
         if length == UNDEFINED:
             inner = IMPLICIT_LITTLE if vr == b"UN" else frame.encoding  # PS3.5 6.2.2, note 2
             self.stack.append(_Frame(True, frame.end, True, inner, tag, value))
+        elif value + length > frame.end:
+            return self._unfollowable("truncated")
+        elif self._is_shallow(tag, value, length, self.depth - above - 1):
+            value += length
         else:
-            end = value + length
-            if end > frame.end:
-                return self._unfollowable("truncated")
-            self.stack.append(_Frame(True, end, False, frame.encoding, tag, value))
+            self.stack.append(_Frame(True, value + length, False, frame.encoding, tag, value))
         self.position = value
+
+    def _is_shallow(self, tag: int, value: int, length: int, levels: int) -> bool:
+        """Whether a sequence need not be looked into: nobody wants it, it begins with an item, and
+        has fewer item tags than it would take to nest too deeply."""
+        at = value - self.base
+        if at + length > len(self.data) or self.stack[-1].encoding.big or tag in self.wanted:
+            return False
+        begins = self.data.startswith(_ITEM_LITTLE, at)
+        return begins and self.data.count(_ITEM_LITTLE, at, at + length) <= levels
 
     def _over_fragments(self, tag: int, value: int) -> None:
         """PS3.5 A.4: items of bytes up to a delimiter; the first is the offset table."""
