@@ -58,7 +58,7 @@ def reaction(status: int) -> Reaction:
     if status & 0xFF00 == 0xA700:
         return _BUSY
     if status & 0xFF00 == 0xA900 or status & 0xF000 == 0xC000:
-        return _HELD
+        return _HELD  # it would not be understood better again: there are no other bytes of it
     return _ANEW
 
 
@@ -170,13 +170,13 @@ class Turns:
             return first
 
 
-def side_by_side(count: int, work: Callable[[bool], None]) -> None:
-    """`work(True)` here and `work(False)` on `count - 1` threads, until all have returned."""
-    if count == 1:
-        work(True)
+def side_by_side(count: int, work: Callable[[], None]) -> None:
+    """`work` here and on `count - 1` threads, until all have returned."""
+    if count == 1:  # no thread where none is needed
+        work()
         return
     with ThreadPoolExecutor(count - 1, "association") as pool:
-        others = [pool.submit(work, False) for _ in range(count - 1)]
-        work(True)
+        others = [pool.submit(work) for _ in range(count - 1)]
+        work()
         for other in others:
             other.result()

@@ -95,25 +95,37 @@ class _Sender:
         self._run = run
 
     def send(self) -> None:
-        side_by_side(self._destination.associations, self._work)
+        """Peers limit how many associations they keep: one that cannot be had is the
+        destination's failure only when it is the only one asked for, which is then tried."""
+        if self._destination.associations > 1:
+            side_by_side(self._destination.associations, self._work_beside)
+        self._work()
 
-    def _work(self, first: bool) -> None:
-        """One association after another until nothing is left. Only the first one's failure to be
-        had is the destination's: peers limit how many they keep."""
+    def _work_beside(self) -> None:
+        try:
+            self._send_what_is_left()
+        except PeerProblem:
+            return
+
+    def _work(self) -> None:
+        try:
+            self._send_what_is_left()
+        except PeerProblem as e:
+            self._run.stop(str(e), retry=e.retry)
+
+    def _send_what_is_left(self) -> None:
+        """One association after another. Raises PeerProblem when one cannot be had."""
         lost = 0
         while (item := self._turns.take()) is not None:
             try:
                 with associate(self._destination, self._calling, self._proposed) as association:
                     lost = 0 if self._send_while_open(association, item) else lost + 1
-            except PeerProblem as e:
+            except PeerProblem:
                 self._turns.give_back(item)
-                if first:
-                    self._run.stop(str(e), retry=e.retry)
-                return
+                raise
             if lost >= LOST_IN_A_ROW:
-                self._run.stop(
-                    f"{where(self._destination)} keeps ending associations. See its log."
-                )
+                name = where(self._destination)
+                self._run.stop(f"{name} keeps ending associations. Look in its log for the cause.")
 
     def _send_while_open(self, association: Association, item: Outbound | None) -> bool:
         """Whether any instance was answered before nothing was left or the association was over."""

@@ -7,6 +7,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from kiosk import __version__
+
+# Who wrote a file or opened an association (PS3.7 D.3.3.2). A UUID-derived root (PS3.5 B.2): ours
+# without asking anybody.
+IMPLEMENTATION_CLASS_UID = "2.25.8494875212058759064958857104684364726"
+IMPLEMENTATION_VERSION_NAME = f"KIOSK_{__version__.replace('.', '')}"[:16]
+
 
 @dataclass(frozen=True, slots=True)
 class Change:

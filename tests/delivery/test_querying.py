@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.uid import generate_uid
 
-from kiosk.delivery import echo, send, verify
+from kiosk.delivery import commit, echo, send, verify
 from kiosk.delivery.identity import differences, same_name
 from kiosk.model.delivery import Answer, Outbound
 from kiosk.policy.sections import Destination
@@ -80,6 +82,35 @@ def test_one_study_under_two_patients_is_a_difference(to: Destination, tmp_path:
     sent(to, [outbound(tmp_path, study=study, PatientID="1"), outbound(tmp_path, study=study)])
     found = verify(to, CALLING, study, EXPECTED)
     assert ("PatientID", "4711", "1") in found.differences
+
+
+def test_old_content_that_was_kept_is_found_out(to: Destination, tmp_path: Path) -> None:
+    """Orthanc answers 0000 to the same UIDs with other content, and keeps the old."""
+    study = generate_uid()
+    old = outbound(tmp_path, study=study, PatientName="Older^Name")
+    sent(to, [old])
+    header = old.coerce().header.replace(b"Older^Name", b"Probe^Anna")
+    coerced = replace(old.coerce(), header=header)
+    sent(to, [replace(old, coerce=lambda: coerced)])
+    found = verify(to, CALLING, study, EXPECTED)
+    assert found.present == {old.sop_instance_uid}
+    assert found.differences == (("PatientName", "Probe^Anna", "Older^Name"),)
+
+
+def test_no_patient_is_named_in_a_log_line_or_a_problem(
+    to: Destination, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    study = generate_uid()
+    canary = {"PatientName": "ZZQX^CANARY", "PatientID": "ZZQX-1", "PatientBirthDate": "19000101"}
+    item = outbound(tmp_path, study=study, **canary)
+    sent(to, [item])
+    found = verify(to, CALLING, study, {"PatientName": "ZZQX^OTHER"})
+    commit(to, CALLING, [(item.sop_class_uid, item.sop_instance_uid)], generate_uid())
+    assert found.differences
+    with scripted(lambda n, c: c.answer(0xA900, "ZZQX^CANARY")) as peer:
+        refused = send(destination(peer), CALLING, [item], lambda r: None, lambda: False)
+    assert "ZZQX" not in caplog.text + found.problem + refused.problem
 
 
 def test_a_name_in_any_script_is_recognised(to: Destination, tmp_path: Path) -> None:

@@ -237,7 +237,7 @@ def hangs_up(handler: Handler) -> None:
 def test_a_reply_without_end_or_none_is_an_unknown_outcome(
     tmp_path: Path, respond: Callable[[Handler], None], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    items = [outbound(tmp_path) for _ in range(4)]
+    items = [outbound(tmp_path) for _ in range(6)]
     with web(respond) as peer:
         attempt = attempt_at(peer, items, answer_seconds=0.5)
         found = verify(at(peer, answer_seconds=0.5), CALLING, generate_uid(), EXPECTED)

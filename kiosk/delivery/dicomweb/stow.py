@@ -34,9 +34,7 @@ def store(
     turns = Turns(iter(items), lambda: run.stopped or stopping())
     try:
         with client(destination) as http:
-            side_by_side(
-                destination.associations, lambda first: _work(destination, http, turns, run)
-            )
+            side_by_side(destination.associations, lambda: _work(destination, http, turns, run))
     except PeerProblem as e:
         run.stop(str(e), retry=e.retry)
 

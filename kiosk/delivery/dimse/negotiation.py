@@ -19,9 +19,8 @@ from pynetdicom.pdu_primitives import (
 from pynetdicom.presentation import build_context
 
 from kiosk.delivery.dimse.connection import PeerProblem
+from kiosk.model.delivery import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
-IMPLEMENTATION_CLASS_UID = "2.25.303491127473767836469732740309890886212"
-IMPLEMENTATION_VERSION_NAME = "KIOSK_0"
 APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
 
 # What pynetdicom's and pydicom's decoders raise on bytes that are not what they should be.
