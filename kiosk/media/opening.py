@@ -58,7 +58,7 @@ def _device(location: Path, limits: Limits) -> Source:
     try:
         if optical:
             _refuse_disc_kind(disc_kind(fd, str(location)))
-        return _disc(fd, MediumKind.OPTICAL if optical else MediumKind.USB, location, limits)
+        return _disc(fd, MediumKind.OPTICAL, location, limits)
     except BaseException:
         os.close(fd)
         raise
@@ -79,7 +79,7 @@ def _file(location: Path, limits: Limits) -> Source:
 def _disc(fd: int, kind: MediumKind, location: Path, limits: Limits) -> Source:
     size = os.lseek(fd, 0, os.SEEK_END)
     sectors = Sectors(fd, size)
-    last = last_session(fd) if kind is MediumKind.OPTICAL else None
+    last = last_session(fd) if kind is MediumKind.OPTICAL else None  # an image has none to ask
     try:
         return Disc(sectors, kind, str(location), limits, last)
     except MediaError:

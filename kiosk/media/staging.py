@@ -229,11 +229,11 @@ def _write(file: StagedFile, pieces: Iterator[Piece], out: Any) -> StagedFile:
             missing.append(piece)
             at += piece.length
             continue
-        if at > written:
+        if at > written and piece:
             _zeros(out, digest, at - written)
         _put(out, digest, piece)
         at += len(piece)
-        written = at
+        written = at if piece else written
     return _result(file, digest.hexdigest(), written, _joined(missing))
 
 

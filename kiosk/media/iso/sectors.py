@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import mmap
 import os
+import stat
 import time
 from collections.abc import Iterator
 
@@ -33,6 +35,7 @@ class Sectors:
         self._buffer = bytearray(_WINDOW)
         self._start = 0
         self._length = 0
+        self._direct: mmap.mmap | None = None
 
     def close(self) -> None:
         os.close(self.fd)
@@ -63,15 +66,27 @@ class Sectors:
     def transfer(self, into: memoryview, start: int) -> int:
         """One read of the medium, as the system call does it: how many bytes came, 0 at the end.
         Raises OSError."""
-        return os.preadv(self.fd, [into], start)
+        if self._direct is None:
+            return os.preadv(self.fd, [into], start)
+        ahead = start % SECTOR
+        wanted = min(-(-(ahead + len(into)) // SECTOR) * SECTOR, len(self._direct))
+        done = os.preadv(self.fd, [memoryview(self._direct)[:wanted]], start - ahead) - ahead
+        done = max(0, min(done, len(into)))
+        into[:done] = self._direct[ahead : ahead + done]
+        return done
 
     def slow_down(self, deadline: float) -> None:
-        """For a scratched disc: a slower drive reads better, where it lets its speed be set."""
+        """For a scratched disc: a slower drive reads better, where it lets its speed be set; and
+        past the page cache a bad sector does not take its neighbour along (a page is two)."""
         self.deadline = deadline
         try:
             fcntl.ioctl(self.fd, _CDROM_SELECT_SPEED, _SLOW)
         except OSError:
             pass  # an image, or a drive that decides for itself
+        if stat.S_ISBLK(os.fstat(self.fd).st_mode):
+            flags = fcntl.fcntl(self.fd, fcntl.F_GETFL)
+            fcntl.fcntl(self.fd, fcntl.F_SETFL, flags | os.O_DIRECT)
+            self._direct = mmap.mmap(-1, _CAREFUL_BLOCK)  # aligned, as O_DIRECT asks
 
     def _pread(self, into: memoryview, start: int) -> int:
         """Fills `into` as far as the medium goes; returns how far. Raises Unreadable."""
@@ -83,6 +98,8 @@ class Sectors:
                 if e.errno in _GONE:
                     raise gone() from e
                 raise Unreadable(start + done, len(into) - done) from e
+            if not got and start + done < self.size:
+                raise Unreadable(start + done, len(into) - done)
             if not got:
                 break
             done += got
