@@ -24,7 +24,7 @@ class Hung(Exception):
     """The other side went away, or the test is over."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Conversation:
     """One association as the peer sees it."""
 
@@ -65,6 +65,7 @@ class Conversation:
         )
         primitive.result, primitive.result_source = 0, 1
         primitive.maximum_length_received = self.peer.max_pdu
+        self.peer.talking.append(self)
         self.socket.sendall(A_ASSOCIATE_AC(primitive).encode())
 
     def reject(self, result: int, source: int, reason: int) -> None:
@@ -121,6 +122,7 @@ class Conversation:
             kind, body = self.read_pdu()
             self.peer.said.append(kind)
             if kind == 5:
+                self.peer.talking.remove(self)
                 self.send_pdu(6, bytes(4))
                 self.wait_for_close()
             if kind != 4:
@@ -177,6 +179,7 @@ class Scripted:
     ae_title: str = "SCRIPTED"
     request: bytes = b""
     associations: int = 0
+    talking: list[Conversation] = field(default_factory=list)  # accepted and not released
     stores: int = 0
     bytes: int = 0
     longest_pdu: int = 0
