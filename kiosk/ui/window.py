@@ -93,6 +93,18 @@ class Window(QWidget):
         if changed:
             self.unsay()
             screen.greet()
+            self.left(kind)
+
+    def left(self, kind: type) -> None:
+        """Hook for when another kind of screen than before has come up."""
+
+    def forget(self, kinds: tuple[type, ...]) -> None:
+        """The screens of these kinds are gone, with everything that is written on them."""
+        for kind in kinds:
+            screen = self.screens.pop(kind)
+            self.stack.removeWidget(screen)
+            screen.setParent(None)
+            screen.deleteLater()
 
     def ask(self, command: str, needs: dict[str, Any]) -> None:
         if command in self.local:
@@ -145,10 +157,7 @@ class Window(QWidget):
     def _renew(self, look: Look) -> None:
         """Every screen is made anew in another language or palette."""
         self.look = look
-        for screen in self.screens.values():
-            self.stack.removeWidget(screen)
-            screen.deleteLater()
-        self.screens.clear()
+        self.forget(tuple(self.screens))
         self.setStyleSheet(look.theme.style())
         if self.snapshot is not None:
             self.present(self.snapshot)
@@ -172,6 +181,10 @@ class TouchWindow(Window):
         layout = column(self)
         layout.addWidget(self.stack)
         self.setStyleSheet(look.theme.style())
+
+    def left(self, kind: type) -> None:
+        """A hidden screen would still hold the last patient's name."""
+        self.forget(tuple(other for other in self.screens if other is not kind))
 
     def _find(self, intake: int, text: str) -> None:
         self.reader.open(lambda d: d.find(intake, text))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent, QResizeEvent
-from PySide6.QtWidgets import QScrollArea, QWidget
+from PySide6.QtWidgets import QGridLayout, QScrollArea, QWidget
 
-from kiosk.desk.snapshots import CompareSnapshot, Mood, Notice
+from kiosk.desk.snapshots import CompareSnapshot, Mood, Notice, StudyLine
 from kiosk.ui.him.decision import Decision
 from kiosk.ui.him.grid import CompareGrid, minimum
 from kiosk.ui.him.model import due_mood
@@ -140,20 +140,32 @@ class CompareScreen(DeskScreen):
         look, words = self.look, self.look.words
         card = Card(look)
         card.add(Line(words("label.found"), "smallstrong"))
-        for study in snapshot.studies[:12]:
-            line = row(spacing=look.theme.px("gap", 2))
-            kind = words.either(f"modality.{study.modality}", study.modality or "?")
-            line.addWidget(Line(safe(study.description, 48) or kind, "strong", elide=True), 3)
-            line.addWidget(Line(kind, elide=True), 1)
-            line.addWidget(Line(date_words(study.date, words.language), elide=True), 1)
-            line.addWidget(Line(safe(study.institution, 40), "muted", elide=True), 2)
-            line.addWidget(Line(words("label.images", n=study.images), "muted"))
-            if study.damaged:
-                line.addWidget(Chip(look, Mood.CARE, words("label.damaged", n=study.damaged)))
-            card.add(line)
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(look.theme.px("pad", 1.4))
+        for number, stretch in enumerate((4, 2, 2, 3, 1, 0)):
+            grid.setColumnStretch(number, stretch)
+        for number, study in enumerate(snapshot.studies[:12]):
+            self._study(grid, number, study)
+        card.add(grid)
         if (rest := len(snapshot.studies) - 12) > 0:
             card.add(Line(words("label.more-studies", n=rest), "small"))
         return card
+
+    def _study(self, grid: QGridLayout, number: int, study: StudyLine) -> None:
+        words = self.look.words
+        kind = words.either(f"modality.{study.modality}", study.modality or "?")
+        texts = (
+            (safe(study.description, 48) or kind, "strong"),
+            (kind, ""),
+            (date_words(study.date, words.language), ""),
+            (safe(study.institution, 40), "muted"),
+            (words("label.images", n=study.images), "muted"),
+        )
+        for place, (text, style) in enumerate(texts):
+            grid.addWidget(Line(text, style, elide=True), number, place)
+        if study.damaged:
+            damaged = words("label.damaged", n=study.damaged)
+            grid.addWidget(Chip(self.look, Mood.CARE, damaged), number, 5)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

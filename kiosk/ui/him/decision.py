@@ -72,8 +72,8 @@ class Decision(Card):
         clear(self._choices)
         words = self._look.words
         for candidate in snapshot.candidates[:4]:
-            name = who(candidate.local.identity)
-            text = words("decide.link", n=candidate.number, name=name)
+            name = f"\n{who(candidate.local.identity)}"
+            text = words("decide.link", n=candidate.number, name="") + name
             self._choices.addWidget(self._choice(str(candidate.number), text))
         for action in (Action.IMPORT_ONLY, Action.NOT_OURS):
             self._choices.addWidget(self._choice(action.value, words(f"decide.{action.value}")))

@@ -211,4 +211,4 @@ def summary(look: Look, snapshot: CompareSnapshot, chosen: str) -> str:
 
 def minimum(look: Look) -> QSize:
     """What a candidate's column needs to be read."""
-    return QSize(look.theme.px(58), 0)
+    return QSize(look.theme.px(46), 0)

@@ -42,16 +42,20 @@ class Theme:
 
     def style(self) -> str:
         """assets/theme.qss with this theme's values in the place of its `@tokens`."""
-        return _PLACE.sub(self._value, _sheet())
+        return _styled(self)
 
-    def _value(self, place: re.Match[str]) -> str:
+    def value(self, place: re.Match[str]) -> str:
+        """What stands for `@token` or `@size*2.5`."""
         token, times = place.group(1), float(place.group(2) or 1)
         if token in PALETTES[self.palette]:
             return PALETTES[self.palette][token]
         return f"{self.px(token, times)}px"
 
     def icon(self, name: str, tint: str = "text", size: str | float = "icon") -> QIcon:
-        return QIcon(QPixmap.fromImage(self._image(name, tint, size, 1)))
+        icon = QIcon(QPixmap.fromImage(self._image(name, tint, size, 1)))
+        grey = QPixmap.fromImage(self._image(name, "muted", size, 1))
+        icon.addPixmap(grey, QIcon.Mode.Disabled)
+        return icon
 
     def pixmap(self, name: str, tint: str = "text", size: str | float = "icon") -> QPixmap:
         return QPixmap.fromImage(self._image(name, tint, size, 2))
@@ -61,8 +65,9 @@ class Theme:
 
 
 @cache
-def _sheet() -> str:
-    return (assets() / "theme.qss").read_text(encoding="utf-8")
+def _styled(theme: Theme) -> str:
+    sheet = (assets() / "theme.qss").read_text(encoding="utf-8")
+    return _PLACE.sub(theme.value, sheet)
 
 
 @cache

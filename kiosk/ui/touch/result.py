@@ -29,9 +29,15 @@ class ResultScreen(TouchScreen):
         look = self.look
         self.title.setText("")
         self.body.addWidget(NoticePanel(look, body.headline, "large"))
+        for notice in body.notices[:1]:
+            self.body.addWidget(NoticePanel(look, notice))
         both = row(spacing=look.theme.px("pad"))
-        both.addWidget(self._studies(body), 62)
-        both.addLayout(self._aside(body), 38)
+        aside = QWidget()
+        aside.setProperty("role", "plain")
+        aside.setLayout(self._aside(body))
+        aside.setFixedWidth(max(look.theme.px(96.0), self.width() * 36 // 100))
+        both.addWidget(self._studies(body), 1)
+        both.addWidget(aside)
         self.body.addLayout(both, 1)
         self._ways_on(body)
 
@@ -52,8 +58,6 @@ class ResultScreen(TouchScreen):
     def _aside(self, body: Result) -> column:
         look = self.look
         aside = column(spacing=look.theme.px("gap"))
-        for notice in body.notices[:2]:
-            aside.addWidget(NoticePanel(look, notice))
         room = 2 if self.height() < look.theme.px(LOW) else 4
         changed = tuple(c for p in body.patients for c in p.changes if c.keyword in SHOWN)
         if changed:
@@ -117,7 +121,7 @@ def _shown(look: Look, change: Change, value: str) -> str:
 def _left_out(look: Look, body: Result, room: int) -> Card:
     """What was on the disc and is not brought in, so that nothing is silently missing."""
     words, card = look.words, Card(look)
-    card.add(Line(words("label.left-out", n=body.files), "smallstrong"))
+    card.add(Line.wrapped(words("label.left-out", n=body.files), "smallstrong"))
     for part in body.left_out[:room]:
         card.add(Line(words(f"left.{part.bucket}", n=part.count), elide=True))
     return card
@@ -128,7 +132,7 @@ def _receipt(look: Look, body: Result) -> Card:
     card.inside.addWidget(Picture(look.theme, "ticket", "accent", 9.0))
     texts = column(spacing=0)
     texts.addWidget(Line(look.words("label.ticket"), "small"))
-    code = Line(safe(body.ticket, 24), "large")
+    code = Line(safe(body.ticket, 24), "large", elide=True)
     code.setAlignment(Qt.AlignmentFlag.AlignLeft)
     texts.addWidget(code)
     texts.addWidget(Line.wrapped(look.words("label.take-home"), "small"))

@@ -12,6 +12,7 @@ from kiosk.desk.snapshots import Mood, Stage, StudyLine
 from kiosk.ui.parts.cells import Button, Card, Chip, Line, Look, Picture, clear, column, row
 from kiosk.ui.parts.text import date_words, safe
 
+CHILDREN_ONLY = Qt.FindChildOption.FindDirectChildrenOnly
 STAGES: dict[Stage, tuple[Mood, int]] = {
     Stage.HIM: (Mood.CARE, 0),
     Stage.WAITING: (Mood.IDLE, 0),
@@ -161,7 +162,8 @@ class Pages(QWidget):
         """The height of a row of the last kind, which is never lower than the first's."""
         sample = self._make(self._items[-1]) if self._items else QWidget()
         sample.setParent(self)
-        sample.ensurePolished()
+        for part in (sample, *sample.findChildren(QWidget)):
+            part.ensurePolished()
         tall = sample.sizeHint().height()
         sample.setParent(None)
         sample.deleteLater()
@@ -182,10 +184,14 @@ class Pages(QWidget):
             widget = self._make(item)
             widget.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
             self._rows.addWidget(widget)
-            widget.show()
         self._rows.addStretch(1)
         if pages > 1:
             self._add_arrows(pages)
+        for widget in self.findChildren(QWidget, options=CHILDREN_ONLY):
+            widget.show()
+        layout = self.layout()
+        layout.invalidate()
+        layout.activate()
 
     def _add_arrows(self, pages: int) -> None:
         words = self._look.words
