@@ -22,7 +22,8 @@ def old_values(header: Header, kept: set[int], recoder: Recoder) -> list[bytes]:
     them: the elements as they lay, in their own character set when the header gets another. What
     was absent is there empty. So is what breaks its VR's rules: its bytes are in a nonconforming
     sequence, one for each item (dciodvfy allows it one item only)."""
-    blocks = {tag & 0xFFFF0000 | tag >> 8 & 0xFF for tag in kept if is_private(tag)}
+    blocks = {t & 0xFFFF0000 | t >> 8 & 0xFF for t in kept if is_private(t) and t & 0xFFFF > 0xFFF}
+    blocks = {creator for creator in blocks if header.element(creator)}
     old = Recoder(header.encoding, (), drop_private=recoder.drop_private)
     values, illegal = [], []
     for tag in sorted({*kept, *ALWAYS_KEPT, *blocks}):

@@ -120,3 +120,20 @@ def test_any_bytes_are_read_without_an_exception(raw: bytes, term: str) -> None:
     text, guessed = charsets.read(raw, (term, "ISO 2022 IR 149"))
     assert isinstance(text, str)
     assert guessed or text == charsets.decode(raw, (term, "ISO 2022 IR 149"))
+
+
+def test_a_guessed_private_text_takes_its_creator_along_where_there_is_one(tmp_path: Path) -> None:
+    """PS3.3 C.12.1.1.9: private elements in the item are accompanied by their creator."""
+    ds = dcmread(str(get_testdata_file("CT_small.dcm")))
+    del ds.SpecificCharacterSet
+    ds.private_block(0x0041, "ACME", create=True).add_new(1, "LO", "XYZZY1")
+    ds.add_new(0x00431101, "LO", "XYZZY2")
+    path = tmp_path / "private.dcm"
+    ds.save_as(path)
+    path.write_bytes(path.read_bytes().replace(b"XYZZY", b"Schl\xfc"))
+    after = read(whole(apply(path, instance_of(path), plan_for(path, named("山田")))))
+    old = after.OriginalAttributesSequence[-1].ModifiedAttributesSequence[0]
+    assert after[0x0041, 0x1001].value == "Schlü1"
+    assert old[0x0041, 0x0010].value == "ACME"
+    assert old.get_item(0x00411001).value == b"Schl\xfc1"
+    assert old.get_item(0x00431101).value == b"Schl\xfc2"
