@@ -55,10 +55,16 @@ def parse(frame: bytes, *, default_charset: str, default_authority: str) -> Regi
         sender=f"{header.first(3)}|{header.first(4)}",
         recorded_at=(evn.first(2) if evn else "") or header.first(7),
         patients=patients,
-        digest=hashlib.sha256(frame).hexdigest(),
+        digest=_digest(frame),
         version=header.first(12),
         charset=codec,
     )
+
+
+def _digest(frame: bytes) -> str:
+    """SHA-256 of the content: line ends and what surrounds the message are the carrier's."""
+    lines = frame.replace(b"\r\n", b"\r").replace(b"\n", b"\r").strip(b"\r \t\x00")
+    return hashlib.sha256(lines).hexdigest()
 
 
 def _rejected(ack: str, error: int, location: str, reason: str, exception: str = "") -> Rejected:

@@ -91,7 +91,7 @@ class RegistrationEvent:
     sender: str  # MSH-3|MSH-4
     recorded_at: str = ""
     patients: tuple[PatientFields, ...] = ()  # two for A24 and A37, one a group for A40
-    digest: str = ""  # SHA-256 of the raw message, hex
+    digest: str = ""  # SHA-256 of the message without its carrier's line ends, hex
     version: str = ""
     charset: str = ""  # the codec that the message was decoded with
 

@@ -117,40 +117,38 @@ class Feed:
                 self._seen[row.sender, row.control_id] = row.digest
 
     def _one(self, event: RegistrationEvent | Refusal, raw: bytes) -> Applied:
-        digest = hashlib.sha256(raw).hexdigest()
         if not isinstance(event, RegistrationEvent):
             applied, trigger, control_id = event
         else:
             trigger, control_id = event.trigger, event.control_id
-            applied = self._apply(event, digest)
+            applied = self._apply(event)
         if applied.disposition is Disposition.REJECTED:
-            known = self._set_aside(applied, trigger, control_id, digest, raw)
-            if known:
+            if self._set_aside(applied, trigger, control_id, raw):
                 return applied
         elif isinstance(event, RegistrationEvent) and _key(event) not in self._seen:
-            self._keep(event, applied, digest, raw)
+            self._keep(event, applied, raw)
         if applied.exception:
             self._raise(applied, trigger, control_id)
         self._changes |= dict.fromkeys(applied.touched)
         return applied
 
-    def _apply(self, event: RegistrationEvent, digest: str) -> Applied:
+    def _apply(self, event: RegistrationEvent) -> Applied:
         known = self._seen.get(_key(event))
-        if known == digest:
+        if known == event.digest:
             return Applied(Disposition.IGNORED, reason="This message was applied before.")
         if known is not None:
             reason = "The control id was used before, with another content."
             return Applied(Disposition.REJECTED, "AE", 205, "MSH^1^10", reason, "control-id-reused")
         return rules.apply(self._loaded.sheet, event)
 
-    def _keep(self, event: RegistrationEvent, applied: Applied, digest: str, raw: bytes) -> None:
+    def _keep(self, event: RegistrationEvent, applied: Applied, raw: bytes) -> None:
         sender, control_id = _key(event)
-        self._seen[sender, control_id] = digest
+        self._seen[sender, control_id] = event.digest
         self._messages.append(
             {
                 "sender": sender,
                 "control_id": control_id,
-                "digest": digest,
+                "digest": event.digest,
                 "trigger": event.trigger,
                 "recorded_at": event.recorded_at[:64],
                 "received_at": self._now,
@@ -162,11 +160,9 @@ class Feed:
             }
         )
 
-    def _set_aside(
-        self, applied: Applied, trigger: str, control_id: str, digest: str, raw: bytes
-    ) -> bool:
+    def _set_aside(self, applied: Applied, trigger: str, control_id: str, raw: bytes) -> bool:
         """Keeps what was not taken; True when the same was set aside before."""
-        table = rows.quarantine
+        table, digest = rows.quarantine, hashlib.sha256(raw).hexdigest()
         again = update(table).where(table.c.digest == digest)
         values = {"times": table.c.times + 1, "last_at": self._now}
         if self._connection.execute(again.values(values)).rowcount:
