@@ -13,6 +13,14 @@ from kiosk.model.delivery import Coerced, CoercionRefused, Outbound
 _UID = re.compile(r"[0-9.]{1,64}")
 
 
+NO_UID = "its UIDs are not valid, so no archive could file it"
+
+
+def is_uid(text: str) -> bool:
+    """Whether archives can file by it: leading zeros and the like they take (PS3.5 9.1)."""
+    return _UID.fullmatch(text) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Body:
     """A coerced instance whose original is open and long enough. `length` is the data set's."""
@@ -56,8 +64,8 @@ def _read(descriptor: int, into: memoryview, offset: int) -> int:
 def opened(item: Outbound) -> Iterator[Body]:
     """Coerces `item` and opens its original. Raises CoercionRefused when it must not be sent."""
     coerced = item.coerce()
-    if not (_UID.fullmatch(coerced.sop_instance_uid) and _UID.fullmatch(coerced.sop_class_uid)):
-        raise CoercionRefused("its UIDs are not valid, so no archive could file it")
+    if not (is_uid(coerced.sop_instance_uid) and is_uid(coerced.sop_class_uid)):
+        raise CoercionRefused(NO_UID)
     try:
         with coerced.tail.open("rb", buffering=0) as tail:
             if os.fstat(tail.fileno()).st_size < coerced.tail_offset + coerced.tail_length:

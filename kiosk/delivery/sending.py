@@ -12,7 +12,7 @@ from itertools import islice
 from pydicom.uid import UID
 
 from kiosk.delivery import dicomweb
-from kiosk.delivery.body import Body, opened
+from kiosk.delivery.body import NO_UID, Body, is_uid, opened
 from kiosk.delivery.dimse import (
     Association,
     Command,
@@ -60,6 +60,9 @@ def send(
     if destination.kind == "stow":
         dicomweb.store(destination, items, run, stopping)
     else:
+        for item in items:
+            if not _has_context(item):
+                run.answered(item.sop_instance_uid, Answer.HELD, comment=NO_UID)
         for batch in batches(items):
             _Sender(destination, calling_ae_title, batch, items, run, stopping).send()
     return run.attempt(items)
@@ -67,9 +70,14 @@ def send(
 
 def batches(items: Iterable[Outbound]) -> Iterator[Sequence[Pair]]:
     """The contexts that are needed, in order of appearance, as many as an association carries."""
-    pairs = iter(dict.fromkeys((i.sop_class_uid, i.transfer_syntax_uid) for i in items))
+    able = filter(_has_context, items)
+    pairs = iter(dict.fromkeys((i.sop_class_uid, i.transfer_syntax_uid) for i in able))
     while batch := tuple(islice(pairs, MAX_CONTEXTS)):
         yield batch
+
+
+def _has_context(item: Outbound) -> bool:
+    return is_uid(item.sop_class_uid) and is_uid(item.transfer_syntax_uid)
 
 
 class _Sender:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -194,6 +195,17 @@ def test_an_instance_without_a_valid_uid_is_held(peer: StoreScp, tmp_path: Path)
     )
     item = Outbound("not/a/uid", good.sop_class_uid, good.transfer_syntax_uid, lambda: bad)
     attempt = send(destination(peer), CALLING, [item, good], nobody, NEVER)
+    assert [r.answer for r in attempt.results] == [Answer.HELD, Answer.ACCEPTED]
+
+
+@pytest.mark.parametrize("what", ["sop_class_uid", "transfer_syntax_uid"])
+@pytest.mark.parametrize("uid", ["", "1.2.é", "not a uid", "1" * 65, "1.2\\\\1.3", "1.2\0"])
+def test_a_disc_cannot_break_the_association_by_its_uids(
+    peer: StoreScp, tmp_path: Path, what: str, uid: str
+) -> None:
+    good = outbound(tmp_path)
+    bad = replace(outbound(tmp_path), **{what: uid})
+    attempt = send(destination(peer), CALLING, [bad, good], nobody, NEVER)
     assert [r.answer for r in attempt.results] == [Answer.HELD, Answer.ACCEPTED]
 
 

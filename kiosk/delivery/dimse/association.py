@@ -175,21 +175,24 @@ class Association:
             deadline = self._deadline(min(_RELEASE_SECONDS, self._answer_seconds))
             while (kind := self._read_pdu(deadline)[0]) not in (_RELEASE_RP, _ABORT):
                 if kind == _RELEASE_RQ:  # release collision, PS3.8 9.2 AR-8, AR-9
-                    self._write([_pdu(_RELEASE_RP, bytes(4))])
+                    self._say(_RELEASE_RP)
         except PeerProblem:
             pass
         self._close()
 
     def abort(self, source: int = _USER, reason: int = 0) -> None:
         """A-ABORT, best effort, and the connection is closed."""
-        if not self._open:
-            return
+        if self._open:
+            self._say(_ABORT, bytes((0, 0, source, reason)))
+            self._close()
+
+    def _say(self, kind: int, body: bytes = bytes(4)) -> None:
+        """One last short PDU, if the connection still takes it without waiting."""
         try:
-            self._socket.settimeout(1.0)
-            self._socket.sendall(_pdu(_ABORT, bytes((0, 0, source, reason))))
+            self._socket.settimeout(0)
+            self._socket.send(_pdu(kind, body))
         except OSError:
             pass
-        self._close()
 
     def last_words(self) -> None:
         """After a failed write: raises what the peer said before it hung up, if it said it."""
@@ -208,7 +211,7 @@ class Association:
                 f"{self._where} aborted the association ({who}). Look in its log for the cause."
             )
         if kind == _RELEASE_RQ:
-            self._write([_pdu(_RELEASE_RP, bytes(4))])
+            self._say(_RELEASE_RP)
             self._close()
             raise PeerProblem(
                 f"{self._where} ended the association before all was sent. "
@@ -230,7 +233,9 @@ class Association:
         """Whether the peer says something, or hangs up, within this time."""
         if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
             return True
-        return bool(self._received or select.select([self._socket], [], [], seconds)[0])
+        poll = select.poll()  # select() takes no descriptor above 1023
+        poll.register(self._socket, select.POLLIN)
+        return bool(self._received or poll.poll(seconds * 1000))
 
     def _read_pdu(self, deadline: float) -> tuple[int, bytes]:
         kind, length = struct.unpack(">BxI", self._read(6, deadline))

@@ -44,9 +44,10 @@ def connect(destination: Destination) -> socket.socket:
         sock = socket.create_connection(
             (destination.host, destination.port), destination.connect_seconds
         )
-    except OSError as e:
+    except (OSError, UnicodeError) as e:  # the latter for a name that no host can have
+        reason = getattr(e, "strerror", None) or "no answer"
         raise PeerProblem(
-            f"{name} cannot be reached ({e.strerror or 'no answer'}). "
+            f"{name} cannot be reached ({reason}). "
             "Check that it is running, its address and port, and the network."
         ) from e
     _tune(sock, destination.answer_seconds)
