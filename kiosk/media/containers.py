@@ -21,7 +21,7 @@ from kiosk.policy.sections import Limits
 
 _CHUNK = 1 << 20
 _CAREFUL_CHUNK = 4096
-_MOST_ZIP_DIRECTORY = 64 << 20
+_MOST_ZIP_DIRECTORY = 16 << 20  # 100,000 entries and more
 _ZIP_ALLOWANCE = 1 << 30  # a ZIP may unpack to this much, or to so many times its size:
 _ZIP_RATIO = 200
 
@@ -118,28 +118,17 @@ class Folder:
     def _item(self, item: os.DirEntry[str], parts: tuple[str, ...]) -> tuple[str, ...] | None:
         """Enters a file; returns a folder to go into."""
         here = (*parts, item.name)
+        kind, size = _kind_and_size(item)
+        if kind == "folder" and len(here) <= self._limits.depth:
+            return here
         text = tuple(os.fsencode(p).decode("utf-8", "backslashreplace") for p in here)
-        if item.is_dir(follow_symlinks=False):
-            if len(here) <= self._limits.depth:
-                return here
-            self._enter(text, here, 0, 0, "folder")
-            return None
-        about = item.stat(follow_symlinks=False)
-        kind = "file" if stat.S_ISREG(about.st_mode) else "device"
-        kind = "symlink" if stat.S_ISLNK(about.st_mode) else kind
-        self._enter(text, here, about.st_size, about.st_mtime_ns // 1_000_000_000, kind)
-        return None
-
-    def _enter(
-        self, text: tuple[str, ...], here: tuple[str, ...], size: int, mtime: int, kind: str
-    ) -> None:
-        size = size if kind == "file" else 0
         refused = (
             refuse_path(text, self._limits)
             or refuse_kind("/".join(text), kind)
             or refuse_size("/".join(text), size, self._limits)
         )
         self.listing.entries.append(Entry("/".join(text), size, here, refused))
+        return None
 
     def _probe(self) -> None:
         """Names and sizes alone can be the same for two people: the start of the DICOMDIR, or
@@ -163,6 +152,19 @@ class Folder:
             "may read it, or copy the medium again."
         )
         self.listing.findings.append(Finding("folder-unreadable", Severity.ERROR, where, detail))
+
+
+def _kind_and_size(item: os.DirEntry[str]) -> tuple[str, int]:
+    """What a folder's entry is; one that cannot be asked is a file, and will be unreadable."""
+    try:
+        about = item.stat(follow_symlinks=False)
+    except OSError:
+        return "file", 0
+    if stat.S_ISREG(about.st_mode):
+        return "file", about.st_size
+    if stat.S_ISDIR(about.st_mode):
+        return "folder", 0
+    return ("symlink" if stat.S_ISLNK(about.st_mode) else "device"), 0
 
 
 class Archive:

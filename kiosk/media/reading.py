@@ -10,7 +10,7 @@ from pathlib import Path
 from kiosk.media.opening import open_medium
 from kiosk.media.refusals import HEAD, bounded, is_program, shown, too_many_bytes, too_many_files
 from kiosk.media.source import Entry, Piece, Source, Unreadable
-from kiosk.media.staging import Staging, disk_trouble, staged_size
+from kiosk.media.staging import Staging, disk_trouble, require_room, staged_size
 from kiosk.model.content import Finding, Severity
 from kiosk.model.medium import (
     FileState,
@@ -72,6 +72,9 @@ class _Reading:
 
     def run(self) -> ReadReport:
         self._count_earlier()
+        require_room(
+            self.staging.folder, min(self.total, self.limits.medium_bytes) - self.bytes_done
+        )
         self.staging.write_findings(self._findings())
         deferred = self._first_pass()
         if deferred:

@@ -24,6 +24,7 @@ MEDIUM = "medium.json"
 _GROUP_BYTES = 32 << 20
 _GROUP_FILES = 256
 _GROUP_LINES = 4096
+_ROOM_LEFT = 64 << 20  # for the manifest, and for whoever else writes meanwhile
 
 
 @dataclass(slots=True)
@@ -205,14 +206,25 @@ def swapped() -> MediaError:
     )
 
 
+def require_room(folder: Path, size: int) -> None:
+    """Raises MediaError before anything is written when it would not fit."""
+    room = os.statvfs(folder)
+    if size + _ROOM_LEFT > room.f_bavail * room.f_frsize:
+        raise _full()
+
+
+def _full() -> MediaError:
+    return MediaError(
+        "staging-full",
+        "The kiosk's own disk has no room for this medium. The files that were read completely "
+        "are kept. Make room, then read the medium again to go on.",
+    )
+
+
 def disk_trouble(error: OSError) -> MediaError:
     """Our own disk's failure, told apart from the medium's."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return MediaError(
-            "staging-full",
-            "The kiosk's own disk is full. The files that were read completely are kept. "
-            "Make room, then read the medium again to go on.",
-        )
+        return _full()
     return MediaError(
         "staging-failed",
         f"The kiosk's own disk failed while writing ({error.strerror or 'no reason given'}). "

@@ -15,6 +15,7 @@ import pytest
 from kiosk.media import MediaError, identify, read
 from kiosk.media.staging import Staging
 from kiosk.model.medium import MANIFEST, Progress, read_manifest, staged_name
+from kiosk.policy.sections import Limits
 from tests.media.images import LIMITS, burn, codes, contents, some_files, staged, take
 
 FILES = some_files(9, 60_000)
@@ -102,6 +103,18 @@ def test_our_own_disk_failing_is_said_and_promises_nothing(
     assert f"MediaError: {code}: The kiosk's own disk" in died.stderr
     assert contents(into) == {"DICOMDIR": FILES["DICOMDIR"]}  # its group was safe before
     assert not list(into.glob("*.part"))
+
+
+def test_a_medium_that_cannot_fit_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    """A (sparse) file of 8 TB: nothing is copied until the disk is full."""
+    folder = tmp_path / "d"
+    folder.mkdir()
+    (folder / "HUGE").touch()
+    os.truncate(folder / "HUGE", 1 << 43)
+    with pytest.raises(MediaError) as refusal:
+        take(folder, tmp_path / "s", Limits(file_bytes=1 << 50, medium_bytes=1 << 50))
+    assert refusal.value.finding.code == "staging-full"
+    assert staged(tmp_path / "s") == {}
 
 
 def test_a_torn_last_line_is_no_promise(image: Path, tmp_path: Path) -> None:

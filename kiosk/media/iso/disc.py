@@ -16,6 +16,8 @@ from kiosk.model.content import Finding, Severity
 from kiosk.model.medium import Medium, MediumKind, Span
 from kiosk.policy.sections import Limits
 
+_MOST_NAMED = 1000  # folders that findings are made for
+
 
 class Disc:
     """An opened disc. Raises MediaError where no file system is found that we can read."""
@@ -156,9 +158,9 @@ class Disc:
 
     def _list(self, walked: Walk) -> None:
         self.listing.directories = walked.directories
-        for folder in walked.damaged:
+        for folder in walked.damaged[:_MOST_NAMED]:
             self._note("directory-damaged", Severity.WARNING, folder, _DAMAGED)
-        for folder in walked.loops:
+        for folder in walked.loops[:_MOST_NAMED]:
             self._note("directory-loop", Severity.WARNING, folder, _LOOP)
         if walked.cut:
             detail = _CUT.format(limit=self.limits.directory_records)
