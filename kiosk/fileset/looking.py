@@ -79,14 +79,14 @@ class Look:
     """Looks at the staged files of one medium, on one budget."""
 
     def __init__(self, root: Path, limits: Limits, findings: Findings) -> None:
-        self._root, self._limits, self._findings = root, limits, findings
+        self._root, self._limits, self._findings = str(root), limits, findings
         self._budget, self._statements = Budget(), Statements()
 
     def at(self, file: StagedFile) -> Seen:
         if file.state in _UNREAD:
             return Seen(file, _UNREAD[file.state])
         try:
-            descriptor = os.open(self._root / staged_name(file.number), os.O_RDONLY)
+            descriptor = os.open(f"{self._root}/{staged_name(file.number)}", os.O_RDONLY)
         except OSError:
             self._say(file, "unreadable-file", Severity.ERROR, "Its copy is not there.")
             return Seen(file, "unreadable")

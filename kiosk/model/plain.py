@@ -123,7 +123,9 @@ def _read_dataclass(shape: type, data: Any, where: str) -> Any:
     values = {}
     for name, field_shape, required in known:
         if name in data:
-            values[name] = _read(field_shape, data[name], f"{where}.{name}")
+            item = data[name]  # mostly of just the type that was asked for: no need to look closer
+            plain = type(item) is field_shape
+            values[name] = item if plain else _read(field_shape, item, f"{where}.{name}")
         elif required:
             raise NotPlain(f"{where}.{name}: missing")
     return shape(**values)
