@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from struct import Struct
 
 UNDEFINED = 0xFFFFFFFF
@@ -216,6 +216,7 @@ class Header:
     encoding: Encoding
     tags: list[int]
     bounds: list[int]
+    looked_at: dict[int, Element] = field(default_factory=dict, compare=False)
 
     @classmethod
     def of(cls, data: bytes, encoding: Encoding) -> Header:
@@ -230,10 +231,13 @@ class Header:
         return cls(data, encoding, tags, bounds)
 
     def element(self, tag: int) -> Element | None:
+        if tag in self.looked_at:
+            return self.looked_at[tag]
         i = bisect_left(self.tags, tag)
         if i == len(self.tags) or self.tags[i] != tag:
             return None
-        return element_at(self.data, self.encoding, self.bounds[i])
+        self.looked_at[tag] = element_at(self.data, self.encoding, self.bounds[i])
+        return self.looked_at[tag]
 
     def raw(self, tag: int) -> bytes:
         """The value field, b"" when the attribute is absent."""

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 
-from pydicom.datadict import dictionary_VR
-
 from kiosk.coercion import charsets
 from kiosk.coercion.elements import Element, Header, encode, encode_item
-from kiosk.coercion.recoding import Recoder, is_private, known_vr
+from kiosk.coercion.recoding import Recoder, is_private, known_vr, public_vr
 
 PATIENT_ID, ISSUER, ACCESSION = 0x00100020, 0x00100021, 0x00080050
 ALWAYS_KEPT = (ACCESSION, PATIENT_ID, ISSUER)  # in every Original Attributes item, changed or not
@@ -29,7 +27,7 @@ def old_values(header: Header, kept: set[int], recoder: Recoder) -> list[bytes]:
     for tag in sorted({*kept, *ALWAYS_KEPT, *blocks}):
         element = header.element(tag)
         if element is None:
-            values.append(encode(tag, dictionary_VR(tag).encode(), b"", header.encoding))
+            values.append(encode(tag, public_vr(tag), b"", header.encoding))
         elif not _legal(header.data, element, recoder.charset):
             values.append(encode(tag, known_vr(element, {}), b"", header.encoding))
             illegal.append(element)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from pydicom.datadict import dictionary_VR, private_dictionary_VR
 
@@ -110,10 +111,19 @@ def known_vr(element: Element, creators: dict[int, str]) -> bytes:
     tag = element.tag
     if tag >> 16 & 1 and 0x10 <= tag & 0xFFFF <= 0xFF:
         return b"LO"
+    if not is_private(tag):
+        return public_vr(tag)
     try:
-        if not is_private(tag):
-            return dictionary_VR(tag).encode()
         return private_dictionary_VR(tag, creators[tag >> 8 & 0xFFFFFF]).encode()
+    except KeyError:
+        return b"UN"
+
+
+@lru_cache(maxsize=4096)
+def public_vr(tag: int) -> bytes:
+    """The dictionary's VR (PS3.6), or UN."""
+    try:
+        return dictionary_VR(tag).encode()
     except KeyError:
         return b"UN"
 
