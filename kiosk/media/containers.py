@@ -7,6 +7,7 @@ import hashlib
 import lzma
 import os
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -176,7 +177,7 @@ class Archive:
         _refuse_huge_directory(path)
         try:
             self._zip = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as e:
+        except _ZIP_ERRORS as e:
             raise _damaged_zip() from e
         self.listing = Listing()
         self.unreadable: Sequence[Span] = ()
@@ -187,7 +188,7 @@ class Archive:
             parts = _zip_parts(info)
             digest.update(f"{'/'.join(parts)}\0{info.file_size}\0{info.CRC}\n".encode())
             folders.update(parts[:n] for n in range(1, min(len(parts), limits.depth + 1)))
-            if info.is_dir():
+            if info.filename.endswith("/"):
                 folders.add(parts)
                 continue
             allowance -= info.file_size
@@ -259,6 +260,9 @@ _ZIP_ERRORS = (
     NotImplementedError,
     RuntimeError,
     ValueError,
+    LookupError,
+    OverflowError,
+    struct.error,
     OSError,
 )
 

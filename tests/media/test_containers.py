@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import zipfile
+from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kiosk.media import MediaError, identify
-from kiosk.model.medium import FileState, MediumKind
+from kiosk.model.medium import FileState, MediumKind, read_manifest
+from kiosk.policy.sections import Limits
 from tests.media.images import LIMITS, codes, contents, dicom, findings, some_files, staged, take
 
 
@@ -166,3 +171,44 @@ def test_folders_of_equal_names_and_sizes_are_two_media(tmp_path: Path) -> None:
     first, second = lay(tmp_path / "1", one), lay(tmp_path / "2", two)
     assert identify(first, LIMITS).fingerprint != identify(second, LIMITS).fingerprint
     assert identify(first, LIMITS).fingerprint == identify(first, LIMITS).fingerprint
+
+
+@cache
+def packed(method: int) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        return pack(Path(folder) / "a.zip", some_files(4, 2000), method).read_bytes()
+
+
+@given(
+    st.sampled_from([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA]),
+    st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=8),
+    st.booleans(),
+)
+def test_a_mutated_zip_loses_no_entry_and_ends(
+    method: int, changes: list[tuple[float, int]], directory_only: bool
+) -> None:
+    """Bytes changed anywhere, or in the directory alone: each number from 1 to the count is in the
+    manifest once, and only MediaError is ever raised."""
+    data = bytearray(packed(method))
+    start = data.index(b"PK\1\2") if directory_only else 0
+    for place, value in changes:
+        data[start + int(place * (len(data) - start))] = value
+    with tempfile.TemporaryDirectory() as folder:
+        image, into = Path(folder) / "a.zip", Path(folder) / "s"
+        image.write_bytes(data)
+        try:
+            report = take(image, into, Limits(file_bytes=5_000_000))
+        except MediaError:
+            return  # the whole medium was refused, with a finding
+        newest = {f.number: f for f in read_manifest(into)}
+        assert sorted(newest) == list(range(1, report.files + 1))
+
+
+def test_a_zip_entry_without_a_name_is_refused(tmp_path: Path) -> None:
+    """Its name starts with NUL, which ends it: found by mutation."""
+    image = pack(tmp_path / "a.zip", {"NAMELESS": dicom(1), "IM1": dicom(2)}, zipfile.ZIP_STORED)
+    data = image.read_bytes().replace(b"NAMELESS", b"\0AMELESS")
+    image.write_bytes(data)
+    take(image, tmp_path / "s")
+    assert contents(tmp_path / "s") == {"IM1": dicom(2)}
+    assert codes(tmp_path / "s") == ["path-refused"]
