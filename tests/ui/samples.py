@@ -206,6 +206,8 @@ FOUND = (
 )
 TOUCH: dict[str, TouchBody] = {
     "K3-find": Find(7),
+    "K3-found": Find(7, "DOE", FOUND),
+    "K3-nobody": Find(7, "XYLOPH"),
     "K3-feed-old": Find(7, notices=(Notice(Mood.CARE, say("KX-502", n=31)),)),
     "K1-idle": Idle(DRIVES),
     "K1-one-drive-sick": Idle(

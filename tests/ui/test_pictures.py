@@ -13,6 +13,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from kiosk.ui.him import CompareScreen
+from kiosk.ui.touch.find import FindScreen
 from tests.ui import samples
 from tests.ui.conftest import Opened, settle
 
@@ -48,7 +49,9 @@ def test_every_state_opens_from_its_snapshot_and_is_photographed(
         screen = opened(SNAPSHOTS[name], palette, size=size)
         if isinstance(screen, CompareScreen) and screen.decision.chosen == "":
             screen.decision.choose("1")
-            settle()
+        if isinstance(screen, FindScreen) and SNAPSHOTS[name].body.patients:
+            screen.choose(0)
+        settle()
         picture = screen.grab()
         assert (picture.width(), picture.height()) == size
         assert picture.save(str(FOLDER / name_of(name, palette, size)))

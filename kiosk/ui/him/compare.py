@@ -142,7 +142,7 @@ class CompareScreen(DeskScreen):
         card.add(Line(words("label.found"), "smallstrong"))
         grid = QGridLayout()
         grid.setHorizontalSpacing(look.theme.px("pad", 1.4))
-        for number, stretch in enumerate((4, 2, 2, 3, 1, 0)):
+        for number, stretch in enumerate((4, 2, 2, 3, 0, 0)):
             grid.setColumnStretch(number, stretch)
         for number, study in enumerate(snapshot.studies[:12]):
             self._study(grid, number, study)
@@ -162,7 +162,7 @@ class CompareScreen(DeskScreen):
             (words("label.images", n=study.images), "muted"),
         )
         for place, (text, style) in enumerate(texts):
-            grid.addWidget(Line(text, style, elide=True), number, place)
+            grid.addWidget(Line(text, style, elide=place < 4), number, place)
         if study.damaged:
             damaged = words("label.damaged", n=study.damaged)
             grid.addWidget(Chip(self.look, Mood.CARE, damaged), number, 5)

@@ -10,7 +10,6 @@ from kiosk.desk.snapshots import CompareSnapshot
 from kiosk.model.matching import Action
 from kiosk.ui.him.grid import summary
 from kiosk.ui.parts.cells import Button, Card, Line, Look, clear, column
-from kiosk.ui.parts.text import who
 
 REASONS = {
     Action.LINK: ("typed-wrong", "name-changed", "two-identifiers", "asked-patient", "other"),
@@ -72,8 +71,8 @@ class Decision(Card):
         clear(self._choices)
         words = self._look.words
         for candidate in snapshot.candidates[:4]:
-            name = f"\n{who(candidate.local.identity)}"
-            text = words("decide.link", n=candidate.number, name="") + name
+            name = candidate.local.identity.name
+            text = words("decide.link", n=candidate.number, name=name)
             self._choices.addWidget(self._choice(str(candidate.number), text))
         for action in (Action.IMPORT_ONLY, Action.NOT_OURS):
             self._choices.addWidget(self._choice(action.value, words(f"decide.{action.value}")))
@@ -82,7 +81,6 @@ class Decision(Card):
         button = Button(self._look, text, lambda: self.choose(value), "choice")
         button.setCheckable(True)
         button.setChecked(value == self.chosen)
-        button.setToolTip(text)
         button.setEnabled(self._may())
         self._group.addButton(button)
         return button

@@ -61,14 +61,15 @@ class CompareGrid(Card):
 
     def _heads(self, grid: QGridLayout) -> None:
         look, words = self._look, self._look.words
-        grid.addWidget(Line(words("column.field"), "smallstrong"), 0, 0)
-        grid.addWidget(self._disc_head(), 0, 1)
+        top = Qt.AlignmentFlag.AlignTop
+        grid.addWidget(Line(words("column.field"), "smallstrong"), 0, 0, top)
+        grid.addWidget(self._disc_head(), 0, 1, top)
         for number, candidate in enumerate(self._shown):
-            grid.addWidget(_candidate_head(look, candidate), 0, 2 + number)
+            grid.addWidget(_candidate_head(look, candidate), 0, 2 + number, top)
             grid.setColumnStretch(2 + number, 5)
         last = 2 + len(self._shown)
         written = Line.wrapped(words("column.written"), "strong")
-        grid.addWidget(written, 0, last, Qt.AlignmentFlag.AlignTop)
+        grid.addWidget(written, 0, last, top)
         grid.setColumnStretch(1, 4)
         grid.setColumnStretch(last, 4)
 

@@ -45,7 +45,7 @@ class Look:
 
 class Line(QLabel):
     """Text, never markup. With `elide` it takes the room it gets and ends in an ellipsis; the
-    accessible name and the tool tip keep the whole."""
+    accessible name keeps the whole. No tool tips: Qt would read hostile text as markup."""
 
     def __init__(self, text: str = "", kind: str = "", mood: str = "", elide: bool = False) -> None:
         super().__init__()
@@ -172,7 +172,8 @@ class Button(QPushButton):
             self.clicked.connect(lambda: do())
 
     def setText(self, text: str) -> None:
-        super().setText(f"{self._gap}{text}")
+        """An ampersand is an ampersand, never a mnemonic."""
+        super().setText(f"{self._gap}{text}".replace("&", "&&"))
         self.setAccessibleName(text)
 
 

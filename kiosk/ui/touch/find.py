@@ -20,21 +20,20 @@ class FindScreen(TouchScreen):
         super().__init__(look)
         self._typing, self._text, self._chosen = True, "", -1
         self._body: Find | None = None
-        self._intake = -1
 
     def fill(self, body: Find) -> None:
-        if body.intake != self._intake:
-            self._intake, self._typing, self._text, self._chosen = body.intake, True, "", -1
-        if self._body is None or body.patients != self._body.patients:
+        old, self._body = self._body, body
+        if old is None or (old.intake, old.text) != (body.intake, body.text):
+            self._typing, self._text = not body.text, body.text
+        if old is None or old.patients != body.patients:
             self._chosen = -1
-        self._body = body
         self.title.setText(self.look.words("title.find"))
         for notice in body.notices:
             self.body.addWidget(NoticePanel(self.look, notice))
         if self._typing:
             self._type(body)
         else:
-            self._choose(body)
+            self._cards(body)
 
     def _again(self) -> None:
         if self._body is not None:
@@ -73,17 +72,18 @@ class FindScreen(TouchScreen):
             self.main.setEnabled(bool(text.strip()))
 
     def _search(self) -> None:
-        if self._text.strip():
-            self._typing, self._chosen = False, -1
-            self.ask("find", intake=self._intake, text=self._text.strip())
+        text = self._text.strip()
+        if text and self._body is not None:
+            self._typing = text != self._body.text
+            self.ask("find", intake=self._body.intake, text=text)
             self._again()
 
     # -- choosing --------------------------------------------------------------------------
 
-    def _choose(self, body: Find) -> None:
+    def _cards(self, body: Find) -> None:
         look, words = self.look, self.look.words
-        self.body.addWidget(Line(safe(self._text, 40), "lead"))
-        if not body.patients and body.text == self._text.strip():
+        self.body.addWidget(Line(safe(body.text, 40), "lead"))
+        if not body.patients:
             self.body.addWidget(Line.wrapped(words("label.nobody-found"), "large"))
         grid = QGridLayout()
         grid.setSpacing(look.theme.px("gap"))
@@ -96,7 +96,7 @@ class FindScreen(TouchScreen):
     def _card(self, number: int, card: PatientCard) -> Button:
         """A card is one large button, so that a finger and the Tab key find all of it."""
         look, words, identity = self.look, self.look.words, card.identity
-        button = Button(look, "", lambda: self._pick(number), "card")
+        button = Button(look, "", lambda: self.choose(number), "card")
         button.setCheckable(True)
         button.setChecked(number == self._chosen)
         inside = column(button, spacing=look.theme.px("gap", 0.3))
@@ -113,14 +113,13 @@ class FindScreen(TouchScreen):
             parts.append(words("label.appointment", t=clock(card.appointment)))
         inside.addWidget(Line("  ·  ".join(p for p in parts if p), "small", elide=True))
         button.setAccessibleName(f"{who(identity)}, {identity.birth_date}")
-        button.setMinimumHeight(inside.sizeHint().height())
         return button
 
     def _today(self) -> date:
         assert self._header is not None
         return datetime.fromisoformat(self._header.at).date()
 
-    def _pick(self, number: int) -> None:
+    def choose(self, number: int) -> None:
         self._chosen = number
         self._again()
 
@@ -162,7 +161,7 @@ class FindScreen(TouchScreen):
 
     def _done(self, body: Find) -> None:
         picked = body.patients[self._chosen].identity.identifier
-        self.ask("pick", intake=self._intake, picked=picked)
+        self.ask("pick", intake=body.intake, picked=picked)
 
 
 def born_words(look: Look, da: str, today: date) -> str:
