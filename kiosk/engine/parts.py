@@ -4,7 +4,7 @@ functions as the composition root chose them (in a child process, or in this one
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -29,6 +29,7 @@ class Site:
     now: Callable[[], datetime]
     read: Callable[[Path, Path, Limits, Callable[[Progress], None]], ReadReport] = sandbox.read
     identify: Callable[[Path, Limits], Medium] = sandbox.identify
+    silent: set[str] = field(default_factory=set)  # archives that did not report a commitment
     catalog: Callable[[Path, Limits], Catalog] = sandbox.catalog
 
     @property

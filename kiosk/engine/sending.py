@@ -115,7 +115,8 @@ def _give_up_on_the_unwilling(
 ) -> None:
     """An instance that is refused "for now" while others pass is itself the reason: after three
     tries a person must look (some archives say "out of resources" for a missing attribute)."""
-    if attempt is None or not any(r.answer in SENT for r in attempt.results):
+    counts = tx.deliveries.counts(id)
+    if attempt is None or not any(counts.get(answer) for answer in SENT):
         return
     limit = site.policy.retry.tries_for_one_instance
     tries = tx.deliveries.tries(id)
@@ -176,7 +177,7 @@ def prove(site: Site, work: Delivery) -> Settlement:
         stated = tx.cases.get(work.case).stated
     if target.verify_level == 0:
         return _proved(sent, 0)
-    report = _commit(site, target, work, sent) if target.commitment else None
+    report = _commit(site, target, work, sent)
     if report and report.failed:
         return _send_again(site, {uid for uid, _ in report.failed})
     committed = report is not None and {i.sop_instance_uid for i in sent} <= report.committed
@@ -191,11 +192,18 @@ def prove(site: Site, work: Delivery) -> Settlement:
 def _commit(
     site: Site, target: Destination, work: Delivery, sent: list[Instance]
 ) -> CommitmentReport | None:
+    """The archive's commitment, where it is asked for. An archive that has let us wait in vain is
+    not waited for again until the next start: the query proves more, and people wait for it."""
+    if not target.commitment or target.name in site.silent:
+        return None
     transaction_uid = f"2.25.{uuid.uuid4().int}"
     with site.store.begin() as tx:
         tx.deliveries.set_transaction(work.id, transaction_uid)
     references = [(i.sop_class_uid, i.sop_instance_uid) for i in sent]
-    return delivery.commit(target, _calling(site, target), references, transaction_uid)
+    report = delivery.commit(target, _calling(site, target), references, transaction_uid)
+    if report is None:
+        site.silent.add(target.name)
+    return report
 
 
 def _identity_of(plan: Plan, stated: PatientIdentity) -> dict[str, str]:

@@ -70,7 +70,7 @@ class Destination(Section):
     url: str = ""  # STOW-RS service root
     verify_level: Literal[0, 1, 2] = 2
     commitment: bool = True  # ask for storage commitment before the query
-    commitment_wait_seconds: float = 20.0
+    commitment_wait_seconds: float = 5.0
     associations: Annotated[int, Field(ge=1, le=8)] = 1
     max_pdu: Annotated[int, Field(ge=4096, le=1_048_576)] = 1_048_576
     connect_seconds: float = 10.0
