@@ -11,6 +11,7 @@ records share one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from kiosk.identity import nicknames
 from kiosk.identity.likeness import known_date
@@ -38,10 +39,12 @@ def keys(
 
 def keys_of(local: LocalPatient) -> frozenset[str]:
     """The blocking keys to store for a roster record: those of its identity and of its former
-    names and numbers, and the two kinds that only a poorly identified disc asks for."""
+    names and numbers, the two kinds that only a poorly identified disc asks for, and the given
+    names, which are only counted."""
     date, readings = _core(local.identity, local.former_names)
     found = _common(local.identity, local.prior_identifiers, local.former_names)
     found |= {key for r in readings for key in _sounds(r)}
+    found |= {given_key(r.given[0]) for r in readings if r.given}
     return frozenset(found | ({f"b:{date}"} if date else set()))
 
 
@@ -69,20 +72,21 @@ def _common(
     return found
 
 
-def name_keys(patient: PatientIdentity, candidates: Iterable[LocalPatient] = ()) -> frozenset[str]:
-    """The full-name keys of a patient and of the candidates found for it. Counted over the stored
-    keys, they say how many records carry a name: the joint frequency of given and family name."""
-    names = [*patient.names]
-    for local in candidates:
-        names += [*local.identity.names, *local.former_names][:_MAX_NAMES]
-    return frozenset(key for name in names for r in parse(name).readings for key in full_name(r))
+def name_keys(patient: PatientIdentity) -> frozenset[str]:
+    """The keys whose counts over the stored ones say how common a disc's names are: full names
+    (the joint frequency of family and given name) and given names alone."""
+    readings = [r for name in patient.names for r in parse(name).readings]
+    given = {given_key(r.given[0]) for r in readings if r.given}
+    return frozenset(key for r in readings for key in full_name(r)) | given
 
 
 def name_keys_of(local: LocalPatient) -> frozenset[str]:
     """The full-name keys of a roster record, a subset of `keys_of`."""
-    return name_keys(PatientIdentity(), (local,))
+    names = (*local.identity.names, *local.former_names)[:_MAX_NAMES]
+    return frozenset(key for name in names for r in parse(name).readings for key in full_name(r))
 
 
+@lru_cache(maxsize=1 << 12)
 def plain_number(value: str) -> str:
     """An identifier as it is compared: upper case, without spaces and leading zeros."""
     return "".join(value.split()).upper().lstrip("0")
@@ -99,6 +103,10 @@ def full_name(reading: Reading) -> Iterator[str]:
 def pair_key(family: str, given: str) -> str:
     """The key of one family and one given name, the same in either order."""
     return "n:" + "|".join(sorted((family, given)))
+
+
+def given_key(given: str) -> str:
+    return f"g:{given}"
 
 
 def _forms(given: str) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from kiosk.identity import odds
-from kiosk.identity.blocking import pair_key, plain_number
+from kiosk.identity.blocking import given_key, pair_key, plain_number
 from kiosk.identity.likeness import (
     date_level,
     family_level,
@@ -130,8 +130,10 @@ def _explained(fit: _Fit, sex: str, statistics: IndexStatistics) -> Iterator[Evi
         yield Evidence("order", "swapped", odds.SWAPPED, "family and given name exchanged")
     if fit.former:
         yield Evidence("former", "former", odds.FORMER, "agrees with a former or other name")
-    if fit.family in _ALIKE_FAMILY and fit.given in _ALIKE_GIVEN:
+    if fit.given in _ALIKE_GIVEN and fit.family in _ALIKE_FAMILY:
         yield _frequency(fit, statistics)
+    elif fit.given in _ALIKE_GIVEN:
+        yield _given_frequency(fit.stated.given[0], statistics)
 
 
 def _frequency(fit: _Fit, statistics: IndexStatistics) -> Evidence:
@@ -143,11 +145,24 @@ def _frequency(fit: _Fit, statistics: IndexStatistics) -> Evidence:
     forms = (fit.given == "nickname" and shared_forms(stated, given)) or {given}
     counts = [statistics.counts.get(pair_key(f, g), 1) for f in families for g in forms]
     count = max(counts)
-    typical = odds.PSEUDO_RECORDS * 2.0 ** -(odds.FAMILY_BITS + odds.GIVEN_BITS)
-    share = (count + typical) / (statistics.size + odds.PSEUDO_RECORDS)
-    bits = -math.log2(share) - odds.FAMILY_BITS - odds.GIVEN_BITS
+    bits = _rarity(count, statistics.size, odds.FAMILY_BITS + odds.GIVEN_BITS)
     words = "nobody else here has this name" if count == 1 else f"{count} records here share it"
-    return Evidence("name", f"count-{count}", round(bits, 3), words)
+    return Evidence("name", f"count-{count}", bits, words)
+
+
+def _given_frequency(given: str, statistics: IndexStatistics) -> Evidence:
+    """The same for the given name alone, where the family names are no help."""
+    count = statistics.counts.get(given_key(given))
+    if count is None:
+        return Evidence("name", "missing", 0.0)
+    bits = _rarity(count, statistics.size, odds.GIVEN_BITS)
+    return Evidence("name", f"given-{count}", bits, f"{count} records here share the given name")
+
+
+def _rarity(count: int, size: int, usual: float) -> float:
+    """Bits that a name's frequency in the index adds to what names are usually worth."""
+    typical = odds.PSEUDO_RECORDS * math.exp2(-usual)
+    return round(-math.log2((count + typical) / (size + odds.PSEUDO_RECORDS)) - usual, 3)
 
 
 def _suffix(one: PersonName, other: PersonName) -> Evidence:
@@ -198,6 +213,7 @@ def _identified(level: str, words: str) -> Evidence:
     return Evidence("identifier", level, odds.IDENTIFIER[level], words)
 
 
+@lru_cache(maxsize=1 << 12)
 def issuers(identifier: Identifier) -> frozenset[str]:
     """Every name of the authority that issued an identifier, folded (`NAME&OID&ISO` has two)."""
     named = (*identifier.issuer.split("&")[:2], identifier.universal_id)

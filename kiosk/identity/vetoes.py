@@ -21,41 +21,48 @@ _CLEARLY_DIFFERENT = ("two-parts", "same-year", "different")
 def veto(stated: PatientIdentity, local: LocalPatient, evidence: Sequence[Evidence]) -> str:
     """The first reason that forbids linking these two without a person; "" when there is none."""
     level = {e.field: e.level for e in evidence}
-    rules = (
-        (local.status in _STATUS, _STATUS.get(local.status, "")),
-        (not usable(stated), "the disc names nobody: anonymous, an alias or a test"),
-        (not usable(local.identity), "the local record is a temporary registration"),
-        (level["birth_date"] in _CLEARLY_DIFFERENT, "birth dates differ"),
-        (level["suffix"] == "conflict", "suffixes differ: father and son?"),
-        (_one_of_several(stated, local, level), "newborn of a multiple birth"),
-        (_nameless(stated, local, level), "no full name to compare"),
-        (level.get("given") == "different", _given_words(level)),
-        (level["identifier"] == "contradicts", "the disc carries our number of another patient"),
+    return (
+        _STATUS.get(local.status)
+        or (not usable(stated) and "the disc names nobody: anonymous, an alias or a test")
+        or (not usable(local.identity) and "the local record is a temporary registration")
+        or (level["birth_date"] in _CLEARLY_DIFFERENT and "birth dates differ")
+        or (level["suffix"] == "conflict" and "suffixes differ: father and son?")
+        or (_one_of_several(stated, local, level) and "newborn of a multiple birth")
+        or (_nameless(stated, local, level) and "no full name to compare")
+        or (level.get("given") == "different" and _given_words(level))
+        or (
+            level["identifier"] == "contradicts"
+            and "the disc carries our number of another patient"
+        )
+        or ""
     )
-    return next((reason for holds, reason in rules if holds), "")
 
 
 def usable(identity: PatientIdentity) -> bool:
     """Whether an identity names a person. JOHN DOE is somebody once a birth date is known."""
     named = [n for n in identity.names if not parse(n).placeholder]
-    if not named:
-        return False
-    doe = "DOE" in words(f"{named[0].family} {named[0].given}")
-    return bool(known_date(identity.birth_date)) or not doe
+    if named and not known_date(identity.birth_date):
+        return "DOE" not in words(f"{named[0].family} {named[0].given}")
+    return bool(named)
 
 
 def _nameless(stated: PatientIdentity, local: LocalPatient, level: dict[str, str]) -> bool:
     """A family name alone is enough only where neither side has a given name."""
     if level.get("name") == "ideographic":
         return False
-    single = not any(r.given for i in (stated, local.identity) for r in parse(i.name).readings)
-    return level["family"] == "missing" or (level.get("given") == "missing" and not single)
+    if level["family"] == "missing":
+        return True
+    return level["given"] == "missing" and any(
+        reading.given for i in (stated, local.identity) for reading in parse(i.name).readings
+    )
 
 
 def _one_of_several(stated: PatientIdentity, local: LocalPatient, level: dict[str, str]) -> bool:
     """A baby without a name of its own that has a twin, as the record or the letter in it says."""
+    if level.get("given") != "newborn":
+        return False
     letters = {parse(i.name).newborn for i in (stated, local.identity)} - {"", "-"}
-    return level.get("given") == "newborn" and (local.multiple_birth or bool(letters))
+    return local.multiple_birth or bool(letters)
 
 
 def _given_words(level: dict[str, str]) -> str:
@@ -87,16 +94,21 @@ def ceiling(comparison: Comparison, verifying: bool, duplicates: int) -> str:
 def _identify_ceiling(level: dict[str, str]) -> str:
     if level.get("given") == "newborn":
         return "temporary name of a newborn"
-    corroborated = "same" in (level["address"], level["telephone"])
-    if level.get("family") == "different" and not corroborated:
+    if level.get("family") == "different" and not _corroborated(level):
         return "family names differ"
     return ""
 
 
+def _corroborated(level: dict[str, str]) -> bool:
+    """A changed family name is believed when a place, a telephone or the middle name agrees too."""
+    elsewhere = "same" in (level["address"], level["telephone"])
+    return _same_but_family(level) and (elsewhere or level["middle"] in ("exact", "initial"))
+
+
 def _unique(level: dict[str, str], duplicates: int) -> bool:
     """Whether no other person here has the full name."""
-    bearers = int(level.get("name", "count-0").removeprefix("count-") or 0)
-    return 0 < bearers <= 1 + duplicates
+    kind, _, bearers = level.get("name", "").partition("-")
+    return kind == "count" and int(bearers) <= 1 + duplicates
 
 
 def _same_but_family(level: dict[str, str]) -> bool:
