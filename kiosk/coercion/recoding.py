@@ -32,13 +32,14 @@ def is_private(tag: int) -> bool:
 @dataclass(slots=True)
 class Recoder:
     """What is done to each element. `guessed` collects the top-level elements whose text was not
-    in the declared character set."""
+    in the declared character set; `unsigned` counts signatures in sequences that were left out."""
 
     encoding: Encoding
     charset: tuple[str, ...]
     to_utf8: bool = False
     drop_private: bool = False
     guessed: set[int] = field(default_factory=set)
+    unsigned: int = 0
 
     def element(self, data: bytes, element: Element, creators: dict[int, str]) -> bytes:
         """One top-level element, recoded."""
@@ -98,8 +99,11 @@ class Recoder:
         for e in elements:
             if self.drop_private and is_private(e.tag):
                 continue
-            if e.tag & 0xFFFF == 0 or (self.to_utf8 and e.tag in (SIGNATURES, MAC_PARAMETERS)):
-                continue  # a length or a signature that what changed would make false
+            if e.tag & 0xFFFF == 0:
+                continue  # a length that what changed would make false
+            if self.to_utf8 and e.tag in (SIGNATURES, MAC_PARAMETERS):
+                self.unsigned += e.tag == SIGNATURES
+                continue
             parts.append(recoder._element(data, e, creators, encoding, top, depth))
         return b"".join(parts)
 

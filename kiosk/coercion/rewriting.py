@@ -56,13 +56,15 @@ def rewrite(data: bytes, encoding: Encoding, plan: Plan) -> tuple[bytes, tuple[C
     if texts.to_utf8 or plan.drop_private:
         edits = _recoded(header, recoder) | edits
     changes += [change(tag, *GUESSED) for tag in recoder.guessed if tag not in changed]
+    changes += [change(SIGNATURES, "in a sequence", "") for _ in range(recoder.unsigned)]
     if texts.to_utf8:
         changed.append(CHARSET)
         changes.append(change(CHARSET, "\\".join(charset), charsets.UTF8))
         edits[CHARSET] = encode(CHARSET, b"CS", charsets.UTF8.encode(), encoding)
     for tag, more in _items_to_append(header, changed, recoder, texts, plan).items():
         edits[tag] = _append(header, tag, edits, more)
-        changes.append(change(tag, "", "one item more"))
+        if edits[tag] != header.whole(tag):
+            changes.append(change(tag, "", "one item more"))
     return header.edited(edits), tuple(sorted(changes, key=lambda c: c.tag))
 
 

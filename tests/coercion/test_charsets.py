@@ -137,3 +137,19 @@ def test_a_guessed_private_text_takes_its_creator_along_where_there_is_one(tmp_p
     assert old[0x0041, 0x0010].value == "ACME"
     assert old.get_item(0x00411001).value == b"Schl\xfc1"
     assert old.get_item(0x00431101).value == b"Schl\xfc2"
+
+
+def test_a_signature_over_converted_text_is_left_off_and_said(tmp_path: Path) -> None:
+    ds = dcmread(str(get_testdata_file("CT_small.dcm")))
+    inner, signature = Dataset(), Dataset()
+    signature.DigitalSignatureUID = "1.2.3"
+    inner.StudyDescription = "Head"
+    inner.DigitalSignaturesSequence = [signature]
+    ds.ReferencedStudySequence = [inner]
+    path = tmp_path / "signed.dcm"
+    ds.save_as(path)
+    kept = read(whole(apply(path, instance_of(path), plan_for(path))))
+    coerced = apply(path, instance_of(path), plan_for(path, named("山田")))
+    assert "DigitalSignaturesSequence" in kept.ReferencedStudySequence[0]
+    assert "DigitalSignaturesSequence" not in read(whole(coerced)).ReferencedStudySequence[0]
+    assert "DigitalSignaturesSequence" in [c.keyword for c in coerced.changes]
