@@ -140,6 +140,7 @@ def _escape(code: str, whole: str, s: Separators) -> str:
 
 def _hexadecimal(raw: bytes) -> str:
     try:
-        return raw.decode("utf-8")
+        text = raw.decode("utf-8")
     except UnicodeDecodeError:
-        return raw.decode("latin-1")
+        text = raw.decode("latin-1")
+    return "".join(c if c.isprintable() else " " for c in text)

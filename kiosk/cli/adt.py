@@ -23,7 +23,7 @@ import typer
 from kiosk import adt
 from kiosk.cli.context import ConfigOption, JsonOption, fail, opened, say
 from kiosk.model.patient import Identifier, LocalPatient
-from kiosk.model.registration import Applied, RegistrationEvent
+from kiosk.model.registration import Applied, Disposition, RegistrationEvent
 from kiosk.policy.sections import Adt
 from kiosk.store import Store, StoreUnusable, Transaction
 
@@ -31,6 +31,7 @@ log = logging.getLogger("kiosk.adt")
 
 app = typer.Typer(help="Registrations: HL7 v2 ADT from files and from the live feed.")
 
+_REASONS = 5  # the commonest reasons of rejected messages are said
 _GROUP = 1000  # messages to a transaction when loading: more brings nothing
 
 
@@ -74,14 +75,18 @@ def load(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Load messages from files, as if they had come over the wire."""
+    """Load messages from files, as if they had come over the wire. Exit 4 when some of them were
+    rejected: the others count."""
     began = time.monotonic()
     with opened(config) as context:
         feed = Feed(context.store, context.policy.adt)
         counts = Counter(applied=0, ignored=0, rejected=0)
+        refused: Counter[str] = Counter()
         for name in files:
             for frames in _groups(name):
-                counts.update(done.disposition.value for done in feed.apply(frames))
+                done = feed.apply(frames)
+                counts.update(each.disposition.value for each in done)
+                refused.update(e.reason for e in done if e.disposition is Disposition.REJECTED)
         with context.store.read() as tx:
             patients = tx.roster.size()
     seconds = round(time.monotonic() - began, 3)
@@ -94,6 +99,10 @@ def load(
             f"{counts['ignored']} ignored, {counts['rejected']} rejected. "
             f"The roster has {patients} patients."
         )
+    for reason, times in refused.most_common(_REASONS):
+        say(f"Rejected ({times}): {reason}")
+    if refused:
+        raise typer.Exit(4)
 
 
 def _groups(name: str) -> Iterator[list[bytes]]:

@@ -117,6 +117,11 @@ def test_escapes_are_resolved_after_splitting() -> None:
     assert patient(hl7(pid=pid)).names == (PersonName("O^NEIL&CO", "A|B", "J~\\ x"),)
 
 
+def test_control_characters_are_no_part_of_a_name() -> None:
+    names = patient(hl7(pid="PID|1||1^^^M||SM\x00I\x1bTH^A\\X00\\N\\X0D\\B")).names
+    assert names == (PersonName("SMITH", "A N B"),)
+
+
 @pytest.mark.parametrize(
     ("sent", "kept"),
     [
