@@ -12,8 +12,9 @@ import typer
 
 from kiosk import __version__
 from kiosk.cli import adt, importing, inspecting
-from kiosk.cli.context import ConfigOption, JsonOption, fail, opened, say
+from kiosk.cli.context import ConfigOption, JsonOption, fail, opened, read_policy, say
 from kiosk.model.patient import Identifier
+from kiosk.policy import Policy
 
 app = typer.Typer(
     name="kiosk",
@@ -36,11 +37,10 @@ def _print(document: dict[str, Any], as_json: bool, words: list[str]) -> None:
 
 
 @app.command()
-def inspect(medium: Medium, as_json: JsonOption = False) -> None:
-    """Read a medium and report what is on it; nothing is kept."""
-    from kiosk.policy import Policy
-
-    document, code = inspecting.inspect(medium, Policy())
+def inspect(medium: Medium, as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Read a medium and report what is on it; nothing is kept. A configuration is read only when
+    it is named: it has the limits."""
+    document, code = inspecting.inspect(medium, read_policy(config) if config else Policy())
     _print(document, as_json, inspecting.words(document))
     raise typer.Exit(code)
 
@@ -129,7 +129,7 @@ def demo(
     raise typer.Exit(demonstration.run(headless))
 
 
-@app.callback(invoke_without_command=False)
+@app.callback(invoke_without_command=True)
 def _options(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:

@@ -11,6 +11,7 @@ from kiosk import sandbox
 from kiosk.cli.context import Context, fail, say
 from kiosk.cli.inspecting import code_of_failure
 from kiosk.engine import AlreadyRunning, Engine, Site, alone
+from kiosk.model.content import Finding
 from kiosk.model.delivery import Answer
 from kiosk.model.matching import Recommendation
 from kiosk.model.patient import Identifier
@@ -108,8 +109,15 @@ def report(context: Context, intake_id: int) -> dict[str, Any]:
             "state": _state(intake, tx, cases),
             "cases": [_case(tx, case) for case in cases],
             "ledger": to_plain(ledger) or {},
-            "findings": to_plain(tx.intakes.findings(intake_id)),
+            "findings": to_plain(_findings(intake, tx.intakes.findings(intake_id))),
         }
+
+
+def _findings(intake: Intake, found: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """With why nothing of it is imported, where that is so."""
+    if intake.failure is None or intake.failure in found:
+        return found
+    return (*found, intake.failure)
 
 
 def _state(intake: Intake, tx: Transaction, cases: tuple[Case, ...]) -> str:

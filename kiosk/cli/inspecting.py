@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,15 @@ def inspect(location: Path, policy: Policy) -> tuple[dict[str, Any], int]:
             found = sandbox.catalog(Path(folder), policy.limits)
         except sandbox.JobFailed as e:
             return _failed(e.finding), code_of_failure(e.finding)
-    return _report(report.medium, found), exit_code(found)
+    return _report(report.medium, _explained(found)), exit_code(found)
+
+
+def _explained(catalog: Catalog) -> Catalog:
+    """Why nothing is imported stands among the findings, with what to do."""
+    refusal = reading.refused(catalog)
+    if refusal is None or refusal in catalog.findings:
+        return catalog
+    return replace(catalog, findings=(*catalog.findings, refusal))
 
 
 def _show(progress: Progress) -> None:

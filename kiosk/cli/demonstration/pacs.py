@@ -156,10 +156,14 @@ def listen(archive: Archive, ae_title: str, port: int, report_to: ReportTo | Non
 
 
 @contextmanager
-def running(folder: Path, ae_title: str = "PACS", *, report_port: int = 0) -> Iterator[Peer]:
-    """A PACS as a child process for the length of the block. With `report_port` it sends its
-    commitment reports on a new association to that port of the loopback interface."""
+def running(
+    folder: Path, ae_title: str = "PACS", *, port: int = 0, report_port: int = 0
+) -> Iterator[Peer]:
+    """A PACS as a child process for the length of the block, on `port` or a free one. With
+    `report_port` it sends its commitment reports on a new association to that port of the
+    loopback interface."""
     command = [sys.executable, "-m", __name__, "--folder", str(folder), "--ae-title", ae_title]
+    command += ["--port", str(port)]
     if report_port:
         command += ["--report-to", f"{LOOPBACK}:{report_port}"]
     pipe = subprocess.PIPE
