@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import struct
+import tracemalloc
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -269,3 +271,20 @@ def test_an_icon_with_compressed_pixels_of_its_own_survives_in_depth(tmp_path: P
     after = read(whole(apply(path, instance_of(path), made)))
     assert after.IconImageSequence[0].PixelData == icon.PixelData
     assert after.SpecificCharacterSet == "ISO_IR 192"
+
+
+def test_four_gigabytes_of_pixels_are_neither_read_nor_held(tmp_path: Path) -> None:
+    source = file("CT_small.dcm")
+    instance, made = instance_of(source), plan_for(source)
+    path = tmp_path / "large.dcm"
+    length = 0xFFFFFFF0
+    with path.open("wb") as f:
+        f.write(source.read_bytes()[: instance.pixel_offset])
+        f.write(struct.pack("<HH2sHL", 0x7FE0, 0x0010, b"OW", 0, length))
+        f.truncate(instance.pixel_offset + 12 + length)
+    tracemalloc.start()
+    coerced = apply(path, instance, made)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert coerced.tail_length == 12 + length
+    assert peak < 1_000_000
