@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from kiosk.model.medium import Medium, MediumKind
 from kiosk.model.patient import Identifier, LocalPatient, PatientStatus
 from kiosk.model.work import Case, CaseState, DeliveryState, Event, IllegalMove
 from kiosk.policy import Policy
-from kiosk.store import Store, Transaction
+from kiosk.store import DatabaseBusy, Store, Transaction
 
 EJECT = "drive.eject-asked"
 AGAIN = (DeliveryState.QUEUED, DeliveryState.HELD, DeliveryState.FAILED)
@@ -68,13 +69,13 @@ class Desk:
     def pulse(self) -> tuple[int, str, int]:
         """Changes when a snapshot may have: the journal's last id, the newest progress, the
         minute. Two indexed queries."""
-        with self._store.read() as tx:
+        with self._reading() as tx:
             last, shown = tx.journal.last_id(), tx.intakes.shown_at(self._policy.site.station)
         return last, shown, int(self._now().timestamp() // 60)
 
     def touch(self) -> TouchSnapshot:
         self._allow(Doing.BRING)
-        with self._store.read() as tx:
+        with self._reading() as tx:
             body = touch.body(tx, self._policy.site.station, self._now())
         snapshot = TouchSnapshot(self._header(), body)
         step = STEPS.get(snapshot.step, 0)
@@ -84,25 +85,25 @@ class Desk:
         """K3: the registered patients whom a number or the beginnings of names fit."""
         self._allow(Doing.BRING)
         age = timedelta(hours=self._policy.adt.max_age_hours)
-        with self._store.read() as tx:
+        with self._reading() as tx:
             found = finding.find(tx, intake, text.strip(), self._now(), age)
         return TouchSnapshot(self._header(1, 3), found)
 
     def worklist(self) -> WorklistSnapshot:
         self._allow(Doing.SEE_WORKLIST)
         age = timedelta(hours=self._policy.adt.max_age_hours)
-        with self._store.read() as tx:
+        with self._reading() as tx:
             return him.worklist(tx, self._header(), self._now(), age)
 
     def compare(self, case: int) -> CompareSnapshot:
         """Raises Refused when there is no such case."""
         self._allow(Doing.SEE_WORKLIST)
-        with self._store.read() as tx:
+        with self._reading() as tx:
             return him.compare(tx, _case(tx, case), self._header(), self._now())
 
     def deliveries(self) -> DeliveriesSnapshot:
         self._allow(Doing.SEE_HEALTH)
-        with self._store.read() as tx:
+        with self._reading() as tx:
             return it.deliveries(tx, self._header(), self._policy, self._now())
 
     def health(self) -> HealthSnapshot:
@@ -122,7 +123,7 @@ class Desk:
         kind = MediumKind.FOLDER if medium.is_dir() else MediumKind.IMAGE
         kind = MediumKind.OPTICAL if medium.is_block_device() else kind
         station = self._policy.site.station
-        with self._store.begin() as tx:
+        with self._writing() as tx:
             if picked is not None:
                 _known(tx, picked)
             found = Medium(kind, str(medium))
@@ -132,7 +133,7 @@ class Desk:
         """The front desk says whose disc it is. Cases that wait are matched again with that; what
         was decided stays decided."""
         self._allow(Doing.BRING)
-        with self._store.begin() as tx:
+        with self._writing() as tx:
             _known(tx, picked)
             tx.intakes.pick(intake, picked, self.operator.name)
             for case in tx.cases.of_intake(intake):
@@ -152,7 +153,7 @@ class Desk:
     def to_him(self, case: int) -> None:
         """The front desk hands the question "same person?" on."""
         self._allow(Doing.BRING)
-        with self._store.begin() as tx:
+        with self._writing() as tx:
             found = _case(tx, case)
             event = Event(touch.TO_HIM, found.intake, case, actor=self.operator.name)
             tx.journal.write(event)
@@ -172,7 +173,7 @@ class Desk:
         self._settle(case, action, local_key, reason.strip())
 
     def _settle(self, case: int, action: Action, local_key: str, reason: str) -> None:
-        with self._store.begin() as tx:
+        with self._writing() as tx:
             found = _case(tx, case)
             if (refusal := him.blocked(found, self.operator.name)) is not None:
                 raise Refused(refusal)
@@ -195,14 +196,14 @@ class Desk:
 
     def assign(self, case: int) -> None:
         self._allow(Doing.ASSIGN)
-        with self._store.begin() as tx:
+        with self._writing() as tx:
             found = _case(tx, case)
             if not tx.cases.assign(case, self.operator.name):
                 raise Refused(say("KX-420", owner=found.owner))
 
     def unassign(self, case: int) -> None:
         self._allow(Doing.ASSIGN)
-        with self._store.begin() as tx:
+        with self._writing() as tx:
             _case(tx, case)
             tx.cases.give_up(case, self.operator.name)
 
@@ -211,7 +212,7 @@ class Desk:
     def retry(self, delivery: int) -> None:
         """A stuck or waiting delivery is tried now; asking twice changes nothing twice."""
         self._allow(Doing.RETRY)
-        with self._store.begin() as tx:
+        with self._writing() as tx:
             if _delivery_state(tx, delivery) not in AGAIN:
                 raise Refused(say("KX-429"))
             tx.deliveries.retry(delivery, self.operator.name)
@@ -228,12 +229,28 @@ class Desk:
 
     # -- shared ----------------------------------------------------------------------------
 
+    @contextmanager
+    def _reading(self) -> Iterator[Transaction]:
+        try:
+            with self._store.read() as tx:
+                yield tx
+        except DatabaseBusy:
+            raise Refused(say("KX-503")) from None
+
+    @contextmanager
+    def _writing(self) -> Iterator[Transaction]:
+        try:
+            with self._store.begin() as tx:
+                yield tx
+        except DatabaseBusy:
+            raise Refused(say("KX-503")) from None
+
     def _allow(self, doing: Doing) -> None:
         if not may(self.operator.role, doing):
             raise Refused(say("KX-410"))
 
     def _journal(self, event: Event) -> None:
-        with self._store.begin() as tx:
+        with self._writing() as tx:
             tx.journal.write(event)
 
     def _header(self, step: int = 0, steps: int = 0) -> Header:

@@ -14,7 +14,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 
 from kiosk.desk import Desk, Refused
-from kiosk.desk.snapshots import Message, say
+from kiosk.desk.snapshots import Message
 
 POLL_SECONDS = 0.25
 Query = Callable[[Any], object]
@@ -122,6 +122,4 @@ class Hands(QObject):
             getattr(self._desk, command)(**needs)
         except Refused as refusal:
             return refusal.message
-        except TimeoutError:
-            return say("KX-503")
         return None

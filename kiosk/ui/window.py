@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QCoreApplication, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QKeyEvent
 from PySide6.QtWidgets import QFrame, QStackedWidget, QWidget
 
@@ -18,6 +18,7 @@ from kiosk.desk.snapshots import (
     Notice,
     TouchSnapshot,
     WorklistSnapshot,
+    say,
 )
 from kiosk.ui.him import CompareScreen, WorklistScreen
 from kiosk.ui.it import DeliveriesScreen, HealthScreen
@@ -47,6 +48,8 @@ class Window(QWidget):
     """Shows what the reader brings and passes on what people press. `local` are the commands that
     need no desk: another screen, another language."""
 
+    broke = Signal(str)
+
     def __init__(self, desk: Guarded, look: Look, query: Query) -> None:
         super().__init__()
         self.look = look
@@ -69,6 +72,7 @@ class Window(QWidget):
         self.reader.fresh.connect(self.present)
         self.reader.refused.connect(self.say)
         self.hands.done.connect(self._done)
+        self.broke.connect(self._broken)
 
     def start(self) -> None:
         self.reader.start()
@@ -138,6 +142,13 @@ class Window(QWidget):
             self._said.hide()
             self._said.deleteLater()
             self._said = None
+
+    def _broken(self, place: str) -> None:
+        self.say(say("KX-599", id=place))
+        end = QTimer(self)
+        end.setSingleShot(True)
+        end.timeout.connect(lambda: QCoreApplication.exit(1))
+        end.start(SAID_FOR_MS)
 
     def _place_said(self) -> None:
         if self._said is not None:

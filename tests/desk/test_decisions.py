@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.desk import Refused, Role
+from kiosk import identity, store
+from kiosk.desk import Desk, Operator, Refused, Role
 from kiosk.desk.snapshots import Find, HimFinishes, Outcome, PatientCard, Reading
 from kiosk.model.content import StatedPatient
 from kiosk.model.matching import Action
@@ -272,3 +273,21 @@ def test_the_touch_desk_follows_hims_decision(world: World, awaiting: int) -> No
     assert isinstance(world.desk().touch().body, HimFinishes)
     world.desk(Role.HIM).resolve(awaiting, IMPORT_ONLY, "", "cannot-tell")
     assert not isinstance(world.desk().touch().body, HimFinishes)
+
+
+def test_a_busy_database_is_said_and_nothing_is_half_done(
+    world: World, awaiting: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """KX-503: press again. Somebody else holds the write lock."""
+    monkeypatch.setattr("kiosk.store.database.BUSY_SECONDS", 0.05)
+    hasty = store.open(
+        f"sqlite:///{tmp_path / 'kiosk.db'}",
+        keys_of=identity.keys_of,
+        name_keys_of=identity.name_keys_of,
+        now=world,
+    )
+    desk = Desk(hasty, world.policy, Operator("berta", Role.HIM), world)
+    with world.store.begin():
+        assert refusal(lambda: desk.resolve(awaiting, NOT_OURS, "", "wrong-disc")) == "KX-503"
+    assert world.case_state(awaiting) is CaseState.AWAITING
+    hasty.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -14,6 +16,7 @@ from kiosk.desk.snapshots import CompareSnapshot, Idle, Reading, WorklistSnapsho
 from kiosk.model.content import Finding, Severity, StatedPatient
 from kiosk.model.patient import Identifier, PatientIdentity, PersonName
 from kiosk.model.work import CaseState
+from kiosk.ui import on_defect
 from kiosk.ui.him import CompareScreen, WorklistScreen
 from kiosk.ui.parts.cells import Button
 from kiosk.ui.threads import Guarded, OnGuiThread
@@ -239,3 +242,22 @@ def test_a_wristband_scan_is_typed_and_searched_at_once(
     qtbot.keyClicks(screen.field, "0012345")
     qtbot.keyClick(screen.field, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: len(shown.snapshot.body.patients) == 1)
+
+
+def test_a_defect_of_ours_is_said_by_its_place_only(
+    world: World,
+    window: Opener,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+    expected_logs: Callable[..., None],
+) -> None:
+    """KX-599 with where it broke; never the text of the error, which could hold a name."""
+    expected_logs(r"ERROR kiosk.ui: ZeroDivisionError at test_windows-\d+")
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    shown = window(world.desk(), "touch")
+    on_defect(shown.broke.emit)
+    broken = threading.Thread(target=lambda: 1 // 0)
+    broken.start()
+    broken.join()
+    qtbot.waitUntil(lambda: "KX-599-test_windows" in words_in(shown))
