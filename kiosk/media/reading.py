@@ -86,22 +86,24 @@ class _Reading:
             medium=self.source.medium,
             files=len(self.entries),
             directories=self.source.listing.directories,
-            bytes=sum(map(staged_size, self._held())),
+            bytes=self._bytes_held(),
             unreadable=tuple(self.source.unreadable),
             passes=self.passes,
             seconds=time.monotonic() - self.started,
         )
 
-    def _held(self) -> list[StagedFile]:
+    def _bytes_held(self) -> int:
         kept = (FileState.WHOLE, FileState.HURT)
-        return [f for f in self.staging.done.values() if f.state in kept]
+        return sum(staged_size(f) for f in self.staging.done.values() if f.state in kept)
 
     def _count_earlier(self) -> None:
         """What an earlier run staged counts against the limits of this one."""
-        held = self._held()
-        self.copied = len(held)
-        self.bytes_done = sum(map(staged_size, held))
-        self.files_done = len(self.staging.done)
+        done = self.staging.done.values()
+        whole = [f for f in done if f.state is FileState.WHOLE]
+        self.copied = len(whole)
+        self.bytes_done = sum(f.bytes for f in whole)
+        again = (FileState.HURT, FileState.UNREADABLE)
+        self.files_done = sum(f.state not in again for f in done)
 
     def _first_pass(self) -> list[int]:
         """Large sequential reads, DICOMDIR first. Returns the files that need patience."""
@@ -130,10 +132,10 @@ class _Reading:
         self.source.slow_down(self.deadline)
         for number in deferred:
             self._tell("retrying", force=True)
-            if time.monotonic() > self.deadline:
-                self._enter(number, FileState.UNREADABLE)
-            else:
+            if time.monotonic() <= self.deadline:
                 self._one(number, careful=True)
+            elif number not in self.staging.done:  # else an earlier visit got more of it
+                self._enter(number, FileState.UNREADABLE)
         self.source.check_present()
 
     def _wanted(self, number: int) -> bool:

@@ -141,6 +141,16 @@ def test_when_the_time_is_up_the_rest_is_named_not_tried(
     assert len(contents(tmp_path / "s")) == len(FILES) - 1
 
 
+def test_a_hurried_visit_takes_nothing_away(image: Path, scratch: int, tmp_path: Path) -> None:
+    """What an earlier visit read of a hurt file stays, however little time the next one has."""
+    for seconds in (3600, 0):
+        disc = open_disc(Scratched(image, {scratch: FOR_EVER}))
+        copy(disc, tmp_path / "s", Limits(read_seconds=seconds), quiet)
+        disc.close()
+    file = staged(tmp_path / "s")[HIT]
+    assert (file.state, file.missing) == (FileState.HURT, (Span(10 * SECTOR, SECTOR),))
+
+
 @pytest.mark.parametrize("error", [errno.ENOMEDIUM, errno.ENODEV])
 def test_a_disc_pulled_out_stops_the_read_and_resumes(
     image: Path, scratch: int, tmp_path: Path, error: int

@@ -24,8 +24,9 @@ _GONE = {errno.ENOMEDIUM, errno.ENODEV, errno.ENXIO, errno.ESTALE}
 class Sectors:
     """Random access to one open file or device, read through one window of 1 MiB.
 
-    `deadline` (monotonic seconds) ends the ladder's patience: past it an unreadable area is given
-    up after its first failure. `bad` collects what was given up, as spans of the medium."""
+    `deadline` (monotonic seconds) ends the ladder's patience: past it an area where a larger read
+    failed is given up without trying its sectors. `bad` collects the sectors (byte, length) that
+    were tried in vain."""
 
     def __init__(self, fd: int, size: int) -> None:
         self.fd = fd
@@ -145,6 +146,9 @@ class Sectors:
     def _sector_by_sector(self, start: int, length: int) -> Iterator[Piece]:
         end = start + length
         while start < end:
+            if time.monotonic() > self.deadline:
+                yield Span(start, end - start)
+                return
             size = min(end - start, SECTOR - start % SECTOR)
             data = self._one_sector(start, size)
             if data:
@@ -162,8 +166,7 @@ class Sectors:
             try:
                 return bytes(block[: self._pread(memoryview(block), start)])
             except Unreadable:
-                if time.monotonic() > self.deadline:
-                    break
+                continue
         self.bad[sector] = SECTOR
         return b""
 
