@@ -7,8 +7,9 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from kiosk.model.patient import Identifier, LocalPatient
 from kiosk.model.registration import Applied, Disposition, PatientFields, RegistrationEvent
@@ -21,12 +22,22 @@ Refusal = tuple[Applied, str, str]
 _LONGEST = 250  # of a control id or sender that is kept: later versions allow 199
 
 
+_AUTHORITIES = select(rows.authority)
+_STATE = select(rows.state).with_for_update()
+_SAVE = update(rows.state).values(
+    {name: bindparam(name) for name in ("next_key", "size", "last_message_at")}
+)
+_SEEN = select(rows.message.c.sender, rows.message.c.control_id, rows.message.c.digest).where(
+    rows.message.c.control_id.in_(bindparam("control_ids", expanding=True))
+)
+
+
 class Authorities:
     """One spelling for each assigning authority: its namespace and its OID are the same one, and
     two that share a namespace but not the OID are two (IHE ITI TF-2x Appendix N)."""
 
     def __init__(self, connection: Connection) -> None:
-        found = connection.execute(select(rows.authority))
+        found = connection.execute(_AUTHORITIES)
         self._canonical: dict[str, str] = {row.name: row.canonical for row in found}
         self._stored = set(self._canonical)
 
@@ -76,21 +87,20 @@ class Feed:
     def __init__(self, connection: Connection, now: datetime) -> None:
         self._connection = connection
         self._now = now.isoformat(timespec="seconds")
-        self._next_key, self._size = self._lock()
+        self._state = self._lock()
         self._authorities = Authorities(connection)
         self._seen: dict[tuple[str, str], str] = {}
         self._messages: list[dict[str, object]] = []
         self._exceptions: list[dict[str, object]] = []
         self._changes: dict[str, None] = {}
 
-    def _lock(self) -> tuple[int, int]:
-        query = select(rows.state).with_for_update()
-        found = self._connection.execute(query).first()
-        if found is None:
-            first = {"id": 1, "next_key": 1, "size": 0, "last_message_at": ""}
-            self._connection.execute(insert(rows.state), first)
-            return 1, 0
-        return int(found.next_key), int(found.size)
+    def _lock(self) -> dict[str, Any]:
+        found = self._connection.execute(_STATE).mappings().first()
+        if found is not None:
+            return dict(found)
+        first = {"id": 1, "next_key": 1, "size": 0, "last_message_at": ""}
+        self._connection.execute(insert(rows.state), first)
+        return first
 
     def take(
         self,
@@ -104,16 +114,14 @@ class Feed:
         ]
         events = [e for e, _ in settled if isinstance(e, RegistrationEvent)]
         self._load_seen(events)
-        self._loaded = rows.open_sheet(self._connection, self._next_key, _numbers(events))
+        self._loaded = rows.open_sheet(self._connection, self._state["next_key"], _numbers(events))
         outcomes = [self._one(e, raw) for e, raw in settled]
         self._write(keys_of, any(a.ack == "AA" for a in outcomes))
         return outcomes
 
     def _load_seen(self, events: Iterable[RegistrationEvent]) -> None:
-        table = rows.message.c
         for part in rows.portions({_key(e)[1] for e in events}):
-            query = select(table.sender, table.control_id, table.digest)
-            for row in self._connection.execute(query.where(table.control_id.in_(part))):
+            for row in self._connection.execute(_SEEN, {"control_ids": part}):
                 self._seen[row.sender, row.control_id] = row.digest
 
     def _one(self, event: RegistrationEvent | Refusal, raw: bytes) -> Applied:
@@ -199,18 +207,13 @@ class Feed:
         more = self._loaded.write(self._connection, keys_of)
         self._authorities.write(self._connection)
         changes = [{"patient": int(k)} for k in self._changes]
-        for table, values in (
-            (rows.message, self._messages),
-            (rows.exception, self._exceptions),
-            (rows.change, changes),
-        ):
-            if values:
-                self._connection.execute(insert(table), values)
-        new: dict[str, object] = {"size": self._size + more}
-        new["next_key"] = self._loaded.sheet.next_key
-        if heard:  # a feed of which nothing is taken is as old as one that is silent
-            new["last_message_at"] = self._now
-        self._connection.execute(update(rows.state).values(new))
+        rows.insert_rows(self._connection, rows.message, self._messages)
+        rows.insert_rows(self._connection, rows.exception, self._exceptions)
+        rows.insert_rows(self._connection, rows.change, changes)
+        # A feed of which nothing is taken is as old as one that is silent.
+        last = self._now if heard else self._state["last_message_at"]
+        new = {"next_key": self._loaded.sheet.next_key, "size": self._state["size"] + more}
+        self._connection.execute(_SAVE, {**new, "last_message_at": last})
 
 
 def _key(event: RegistrationEvent) -> tuple[str, str]:

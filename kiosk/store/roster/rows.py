@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import TypeVar
 
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     Column,
     Connection,
-    Index,
     Integer,
     LargeBinary,
     String,
@@ -30,6 +31,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from kiosk.model.patient import LocalPatient
@@ -56,10 +58,9 @@ patient = Table(
     Column("own", Text, nullable=False),
     # With what merged records bring along; NULL when that is nothing.
     Column("viewed", Text),
-    Column("merged_into", BigInteger, nullable=False, default=0),
+    Column("merged_into", BigInteger, nullable=False, index=True),
     Column("birth_date", String(8), nullable=False, default=""),
 )
-Index("ix_roster_patient_merged", patient.c.merged_into, sqlite_where=patient.c.merged_into > 0)
 
 identifier = Table(
     "roster_identifier",
@@ -165,6 +166,14 @@ state = Table(
 )
 
 
+_BY_VALUE = select(identifier).where(identifier.c.value.in_(bindparam("values", expanding=True)))
+_KEYS: BindParameter[int] = bindparam("keys", expanding=True)
+_FAMILY = select(patient).where(or_(patient.c.id.in_(_KEYS), patient.c.merged_into.in_(_KEYS)))
+
+
+_REWRITE = update(patient).where(patient.c.id == bindparam("at"))
+
+
 def hashed(key_text: str) -> int:
     """A blocking key as 64 bits: a twentieth of the index's size, and nobody's name in it. Two
     keys that fall together cost a comparison, never a match."""
@@ -185,7 +194,7 @@ def open_sheet(connection: Connection, next_key: int, wanted: Iterable[Number]) 
     keys: set[int] = set()
     asked = set(wanted)
     for part in portions({value for value, _ in asked}):
-        found = connection.execute(select(identifier).where(identifier.c.value.in_(part)))
+        found = connection.execute(_BY_VALUE, {"values": part})
         keys |= {row.patient for row in found if (row.value, row.issuer) in asked}
     return open_records(connection, next_key, keys)
 
@@ -201,8 +210,7 @@ def open_records(connection: Connection, next_key: int, keys: set[int]) -> Loade
 def _load(connection: Connection, loaded: Loaded, keys: set[int]) -> set[int]:
     """Loads these and what is merged into them; the keys that are still missing."""
     for part in portions(sorted(keys)):
-        query = select(patient).where(or_(patient.c.id.in_(part), patient.c.merged_into.in_(part)))
-        for row in connection.execute(query):
+        for row in connection.execute(_FAMILY, {"keys": part}):
             if row.id not in loaded.sheet.records:
                 loaded.enter(decode(row.id, row.own), row.viewed)
     records = loaded.sheet.records
@@ -271,8 +279,8 @@ class Loaded:
             else:
                 new.append({"id": k, **row})
         if old:
-            connection.execute(update(patient).where(patient.c.id == bindparam("at")), old)
-        _insert(connection, patient, new)
+            connection.execute(_REWRITE, old)
+        insert_rows(connection, patient, new)
 
     def _write_identifiers(self, connection: Connection, changed: set[int]) -> None:
         before = {n: k for k in changed if k in self._own for n in numbers(self._own[k])}
@@ -283,7 +291,7 @@ class Loaded:
             matches = identifier.c.value == bindparam("a"), identifier.c.issuer == bindparam("b")
             rows = [{"a": value, "b": issuer} for value, issuer in gone]
             connection.execute(delete(identifier).where(*matches), rows)
-        _insert(
+        insert_rows(
             connection,
             identifier,
             [{"value": n[0], "issuer": n[1], "patient": k} for n, k in new],
@@ -308,21 +316,28 @@ class Loaded:
                 first, second = table.primary_key.columns
                 matches = first == bindparam("a"), second == bindparam("b")
                 connection.execute(delete(table).where(*matches), gone)
-        _insert(connection, key, new_keys)
-        _insert(connection, word, new_words)
+        insert_rows(connection, key, new_keys)
+        insert_rows(connection, word, new_words)
 
 
-def _insert(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
+def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
     """Rows in the order of the table's columns. The statement is compiled by SQLAlchemy, the
     parameters go straight to the driver: twenty rows a patient are worth it (measured)."""
     if not rows:
         return
-    compiled = insert(table).compile(dialect=connection.dialect, column_keys=list(rows[0]))
-    if isinstance(compiled, SQLCompiler) and compiled.positiontup is not None:
-        order = compiled.positiontup
-        connection.exec_driver_sql(str(compiled), [tuple(row[c] for c in order) for row in rows])
+    text, order = _compiled(connection.dialect, table, tuple(rows[0]))
+    if order:
+        connection.exec_driver_sql(text, [tuple(row[c] for c in order) for row in rows])
     else:
         connection.execute(insert(table), rows)
+
+
+@lru_cache(maxsize=64)
+def _compiled(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> tuple[str, list[str]]:
+    """An INSERT as text and the order of its parameters, [] where they go by name."""
+    compiled = insert(table).compile(dialect=dialect, column_keys=list(columns))
+    assert isinstance(compiled, SQLCompiler)
+    return str(compiled), list(compiled.positiontup or ())
 
 
 def _searched(record: Record) -> tuple[object, ...]:
