@@ -139,7 +139,7 @@ def _hold(staging: Path, seen: list[Seen], findings: Findings) -> None:
     source = FileSource(descriptor)
     header = read_header(source, Budget())
     assert header is not None
-    seen[0].directory = walk(source, header, "DICOMDIR", Limits().directory_records)
+    seen[0].directory = walk(source, header, "DICOMDIR", Limits().directory_records, Budget())
     os.close(descriptor)
     claim = hold_against(seen, findings)
     assert (claim.usable, claim.listed_missing, claim.unlisted) == (True, 0, 0)

@@ -9,7 +9,7 @@ from kiosk.fileset.directory import Claim, Directory, Paths, is_named_directory
 from kiosk.fileset.findings import Findings
 from kiosk.fileset.header.stated import stated_by_record
 from kiosk.fileset.looking import Seen
-from kiosk.fileset.patients import Placed
+from kiosk.fileset.patients import Placed, names_agree
 from kiosk.model.content import DirectoryClaim, Instance, InstanceStatus, Series, Severity, Study
 
 
@@ -99,7 +99,7 @@ def _compare(claim: Claim, one: Seen, whole: Mapping[str, Placed], findings: Fin
             one.path,
             "The directory lists this image, but nothing of it could be read.",
         )
-    elif one.placed is None and claim.is_instance and one.was_copied:
+    elif claim.is_instance and one.may_be_destroyed:
         _damaged(claim, one, whole, findings)
     elif one.placed is not None:
         _complete(claim, one, whole)
@@ -120,9 +120,12 @@ def _disagreements(claim: Claim, placed: Placed) -> list[str]:
         "Study Instance UID": (claim.study_instance_uid, placed.study.study_instance_uid),
         "Series Instance UID": (claim.series_instance_uid, placed.series.series_instance_uid),
         "Patient ID": (stated.identifier.value, placed.identity.identifier.value),
-        "Patient's Name": (stated.name.to_dicom(), placed.identity.name.to_dicom()),
     }
-    return [name for name, (claimed, true) in pairs.items() if claimed and true and claimed != true]
+    wrong = [
+        name for name, (claimed, true) in pairs.items() if claimed and true and claimed != true
+    ]
+    same_name = names_agree(stated.name, placed.identity.name, same_birth_date=False)
+    return wrong if same_name else [*wrong, "Patient's Name"]
 
 
 def _damaged(claim: Claim, one: Seen, whole: Mapping[str, Placed], findings: Findings) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from kiosk.fileset.header import tags
 from kiosk.fileset.header.elements import UNDEFINED, Scan, scan
-from kiosk.fileset.header.file import Header, uid_text
+from kiosk.fileset.header.file import Budget, Header, uid_text
 from kiosk.fileset.header.items import items
 from kiosk.fileset.header.source import Source
 
@@ -114,7 +114,7 @@ def unreadable_directory(path: str) -> Directory:
     return Directory(path, problems=["The directory cannot be read."])
 
 
-def walk(source: Source, header: Header, path: str, most_records: int) -> Directory:
+def walk(source: Source, header: Header, path: str, most_records: int, budget: Budget) -> Directory:
     """The directory in `source`, its records followed by their offsets; where those lead nowhere,
     the records that nothing leads to are taken in the order of the file."""
     directory = Directory(path)
@@ -122,14 +122,19 @@ def walk(source: Source, header: Header, path: str, most_records: int) -> Direct
         directory.problem("The directory is larger than a directory may be.")
         return directory
     found = scan(
-        source, header.dataset_offset, header.encoding, _ROOT_KEYS, until=tags.DIRECTORY_RECORDS
+        source,
+        header.dataset_offset,
+        header.encoding,
+        _ROOT_KEYS,
+        until=tags.DIRECTORY_RECORDS,
+        elements=budget.for_file(),
     )
     directory.fileset_id = uid_text(found.values.get(tags.FILE_SET_ID, b""))
     if found.until < 0:
         if tags.DIRECTORY_RECORDS not in found.values:  # it may be empty (type 2), not absent
             directory.problem("The directory's list of records is missing.")
         return directory
-    records = _records(source, header, found, directory, most_records)
+    records = _records(source, header, found, directory, most_records, budget)
     directory.records = len(records)
     first = _number(found.values, tags.FIRST_ROOT_RECORD, header)
     reached = _follow(records, first, directory)
@@ -138,7 +143,12 @@ def walk(source: Source, header: Header, path: str, most_records: int) -> Direct
 
 
 def _records(
-    source: Source, header: Header, found: Scan, directory: Directory, most: int
+    source: Source,
+    header: Header,
+    found: Scan,
+    directory: Directory,
+    most: int,
+    budget: Budget,
 ) -> dict[int, Record]:
     stop = source.size if found.length == UNDEFINED else found.until + found.length
     if stop > source.size:
@@ -147,8 +157,11 @@ def _records(
     pieces = items(
         source, found.until, min(stop, source.size), header.encoding, _RECORD_KEYS, most + 1
     )
+    left = budget.for_file()
     for offset, piece in pieces:
-        if len(records) >= most:
+        left -= piece.elements
+        budget.elements -= piece.elements
+        if len(records) >= most or left < 0:
             directory.problem("The directory has more records than are followed.")
             break
         if piece.problem:

@@ -70,9 +70,11 @@ class Seen:
         return self.file.untrusted_path
 
     @property
-    def was_copied(self) -> bool:
-        """Whether its bytes were looked at, and it is no directory."""
-        return self.file.state not in _UNREAD and self.bucket not in ("dicomdir", "unreadable")
+    def may_be_destroyed(self) -> bool:
+        """Whether its bytes were looked at and mean nothing else: a listed image may have been
+        there."""
+        looked_at = self.file.state not in _UNREAD and self.bucket != "unreadable"
+        return looked_at and not self.placed and not self.directory and self.kind != "encrypted"
 
 
 class Look:
@@ -103,7 +105,8 @@ class Look:
         if header is None:
             return self._no_dicom(file, source)
         if header.sop_class_uid == MEDIA_STORAGE_DIRECTORY:
-            found = walk(source, header, file.untrusted_path, self._limits.directory_records)
+            most = self._limits.directory_records
+            found = walk(source, header, file.untrusted_path, most, self._budget)
             return Seen(file, "dicomdir", directory=found)
         if header.has_preamble and kinds.active_preamble(source.read(0, 128)):
             self._say(
@@ -138,7 +141,7 @@ class Look:
             if is_named_directory(file.untrusted_path):
                 return Seen(file, "dicomdir", directory=unreadable_directory(file.untrusted_path))
             return self._no_instance(file, header)
-        self._judge_uids(file, header)
+        self._judge_uids(header)
         if file.state is FileState.HURT and header.status is InstanceStatus.OK:
             header.status = InstanceStatus.DAMAGED
             self._say(
@@ -165,39 +168,25 @@ class Look:
         self._say(file, "acr-nema", Severity.WARNING, said)
         return Seen(file, kinds.OTHER, "acr-nema")
 
-    def _judge_uids(self, file: StagedFile, header: Header) -> None:
+    def _judge_uids(self, header: Header) -> None:
         """An instance without its UIDs cannot be sent (PS3.7 9.1.1), nor filed."""
         in_meta = uid_text(header.meta.get(tags.MEDIA_STORAGE_SOP_INSTANCE_UID, b""))
         if header.sop_class_uid in PATIENTLESS:
             what = PATIENTLESS[header.sop_class_uid]
             self._hold(header, "no-patient-object", f"{what}, which belongs to no patient.")
             return
-        if (
-            in_meta
-            and header.uid(tags.SOP_INSTANCE_UID)
-            and in_meta != header.uid(tags.SOP_INSTANCE_UID)
-        ):
+        if in_meta and in_meta != header.sop_instance_uid:
             header.flaw("uid-disagrees", Severity.WARNING, "The file states two SOP Instance UIDs.")
-        uids = [
-            header.uid(t)
-            for t in (
-                tags.SOP_CLASS_UID,
-                tags.SOP_INSTANCE_UID,
-                tags.STUDY_INSTANCE_UID,
-                tags.SERIES_INSTANCE_UID,
-            )
-        ]
+        uids = [header.uid(tag) for tag in _NEEDED]
         if not all(uids):
             self._hold(header, "uid-missing", "The study, series or instance has no UID.")
         elif not all(map(valid_uid, uids)):
-            self._hold(
-                header, "uid-invalid", "A UID is longer than 64 characters or has letters in it."
-            )
+            self._hold(header, "uid-invalid", "A UID is too long or has letters in it.")
 
     def _hold(self, header: Header, code: str, detail: str) -> None:
         if header.status is InstanceStatus.OK:
             header.status = InstanceStatus.UNSUPPORTED
-        header.flaw(code, Severity.WARNING, f"{detail} It is kept and not forwarded.")
+            header.flaw(code, Severity.WARNING, f"{detail} It is kept and not forwarded.")
 
     def _say(self, file: StagedFile, code: str, severity: Severity, detail: str) -> None:
         self._findings.add(code, severity, file.untrusted_path, detail)

@@ -110,14 +110,14 @@ def compatible(one: PatientIdentity, other: PatientIdentity) -> bool:
     agree &= _agree(one.birth_date, other.birth_date)
     agree &= _agree(one.sex.replace("O", ""), other.sex.replace("O", ""))
     same_day = bool(one.birth_date) and one.birth_date == other.birth_date
-    return agree and _names_agree(one.name, other.name, same_day)
+    return agree and names_agree(one.name, other.name, same_day)
 
 
 def _agree(one: str, other: str) -> bool:
     return not one or not other or one == other
 
 
-def _names_agree(one: PersonName, other: PersonName, same_birth_date: bool) -> bool:
+def names_agree(one: PersonName, other: PersonName, same_birth_date: bool) -> bool:
     """The same words in any order, some left out or cut to their initial in one of them; with the
     same birth date also a slip of spelling."""
     if one.ideographic and one.ideographic == other.ideographic:

@@ -326,3 +326,17 @@ def test_names_in_the_directory_are_read_in_their_character_set(tmp_path: Path) 
     data = part10(image(name=name.encode() + b" " * (len(name.encode()) % 2), charset="ISO_IR 192"))
     found = catalog(tmp_path, {"DICOMDIR": dicomdir(tree), "IM1": data})
     assert codes(found) == set()
+
+
+def test_a_name_that_is_only_spelled_otherwise_does_not_disagree(tmp_path: Path) -> None:
+    """Directories are often written in capitals, without accents or shortened."""
+    tree = listing()
+    tree[0].keys = element(0x00100010, b"PN", b"doe^j ") + element(0x00100020, b"LO", b"A1")
+    assert codes(of(tmp_path, dicomdir(tree))) == set()
+
+
+def test_a_listed_file_that_is_locked_is_locked_not_damaged(tmp_path: Path) -> None:
+    cms = bytes.fromhex("3080 0609 2a864886f70d010703 a080") + bytes(200)
+    found = of(tmp_path, dicomdir(listing("IMAGES\\IM1")), {"IMAGES/IM1": cms})
+    assert codes(found) == {"encrypted"}
+    assert found.ledger.unsupported == 1

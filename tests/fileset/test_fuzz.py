@@ -110,7 +110,7 @@ def test_any_mutation_of_a_directory_is_walked_within_its_records(seed: int, blo
     source = MemorySource(mutated(DIRECTORY, seed, blows))
     header = read_header(source, Budget())
     if header is not None:
-        found = walk(source, header, "DICOMDIR", 100)
+        found = walk(source, header, "DICOMDIR", 100, Budget())
         assert len(found.claims) <= found.records <= 100
 
 

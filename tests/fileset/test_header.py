@@ -248,3 +248,16 @@ def test_a_length_of_four_gigabytes_reads_nothing_it_does_not_have(tmp_path: Pat
     found = catalog(tmp_path, {"A": data + b"abc"})
     assert found.ledger.damaged == 1
     assert codes(found) == {"damaged-instance"}
+
+
+def test_compressed_data_in_an_implicit_data_set_are_held() -> None:
+    """Only Explicit VR Little Endian can hold them (PS3.5 A.4): what is forwarded would be torn."""
+    dataset = pydicom.dcmread(BytesIO(sample("MR_small.dcm")), stop_before_pixels=True)
+    dataset.file_meta.TransferSyntaxUID = IMPLICIT
+    out = BytesIO()
+    pydicom.dcmwrite(out, dataset, implicit_vr=True, little_endian=True)
+    bare = header_of(out.getvalue())
+    pixels = struct.pack("<HHI", 0x7FE0, 0x0010, 0xFFFFFFFF) + fragments(b"jpeg")[12:]
+    found = header_of(part10(out.getvalue()[bare.dataset_offset :] + pixels, JPEG))
+    assert found.status is UNSUPPORTED
+    assert [code for code, _, _ in found.flaws] == ["transfer-syntax-disagrees"]

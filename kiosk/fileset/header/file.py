@@ -200,14 +200,14 @@ def _meta(source: Source, start: int) -> tuple[dict[int, bytes], int]:
 
 def _read_dataset(source: Source, start: int, header: Header, budget: Budget, depth: int) -> None:
     """Scan from `start` on, in the encoding that the bytes show, and judge what was found."""
-    declared = header.transfer_syntax_uid
-    header.encoding = shown = _sniff(source.read(start, 16))
-    if declared and _ENCODINGS.get(declared, EXPLICIT_LITTLE) != shown and source.size > start:
-        header.flaw(
-            "transfer-syntax-disagrees",
-            Severity.WARNING,
-            "The file is not written in the transfer syntax that it declares.",
-        )
+    declared, head = header.transfer_syntax_uid, source.read(start, 16)
+    header.encoding = shown = _sniff(head)
+    if head and declared and _ENCODINGS.get(declared, EXPLICIT_LITTLE) != shown:
+        said = "The file is not written in the transfer syntax that it declares."
+        if declared in _PLAIN.values():
+            header.flaw("transfer-syntax-disagrees", Severity.WARNING, said)
+        else:  # compressed data in a data set that cannot hold them
+            _hold(header, "transfer-syntax-disagrees", said)
     if not declared or (declared in _PLAIN.values() and declared != _PLAIN[shown]):
         header.transfer_syntax_uid = _PLAIN[shown]
     found = scan(source, start, shown, tags.OF_INSTANCE, depth=depth, elements=budget.for_file())
@@ -225,8 +225,7 @@ def _read_deflated(source: Source, header: Header, budget: Budget, depth: int) -
     if problem == "too-large":
         _hold(header, "deflated-too-large", "The file unpacks to more than may be unpacked.")
     _read_dataset(MemorySource(kept, total), 0, header, budget, depth)
-    header.transfer_syntax_uid, header.pixel_offset = DEFLATED_UID, source.size
-    header.flaws = [f for f in header.flaws if f[0] != "transfer-syntax-disagrees"]
+    header.pixel_offset = source.size
     if problem == "broken":
         _damage(header, "The packed data set cannot be unpacked to its end.")
 
@@ -241,11 +240,11 @@ def _inflate(source: Source, start: int, budget: Budget) -> tuple[bytes, int, st
         if not packed:
             packed = source.read(start, 65_536)
             start += len(packed)
-            if not packed:
-                return bytes(kept), total, "broken"
         try:
             piece = unpack.decompress(packed, 1_000_000)
         except zlib.error:
+            return bytes(kept), total, "broken"
+        if not packed and not piece:
             return bytes(kept), total, "broken"
         packed = unpack.unconsumed_tail
         kept += piece[: INFLATE_KEEP - len(kept)]

@@ -45,7 +45,7 @@ def items(
         if length != UNDEFINED:
             position = end
         elif found.problem:
-            position = _next_item(source, position + 8, stop, tag)
+            position = _next_item(source, max(found.end, position + 8), stop, tag)
         else:
             position = found.end
 
