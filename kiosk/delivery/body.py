@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+from io import FileIO
 
 from kiosk.model.delivery import Coerced, CoercionRefused, Outbound
 
@@ -14,6 +14,8 @@ _UID = re.compile(r"[0-9.]{1,64}")
 
 
 NO_UID = "its UIDs are not valid, so no archive could file it"
+UNREADABLE = "the staged file could not be read"
+SHORT = "the staged file is shorter than the instance"
 
 
 def is_uid(text: str) -> bool:
@@ -23,18 +25,24 @@ def is_uid(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A coerced instance whose original is open and long enough. `length` is the data set's."""
+    """A coerced instance whose original is open and long enough; to be closed when it was sent.
+    `length` is the data set's."""
 
+    item: Outbound
     coerced: Coerced
-    tail: int  # file descriptor
+    tail: FileIO
 
     @property
     def length(self) -> int:
         return len(self.coerced.header) + self.coerced.tail_length
 
+    def close(self) -> None:
+        self.tail.close()
+
     def chunks(self, buffer: memoryview, lead: bytes = b"") -> Iterator[tuple[memoryview, bool]]:
         """`lead` and the data set in pieces that fill `buffer`, each with whether it is the last.
-        A piece is valid until the next is asked for. Raises OSError.
+        A piece is valid until the next is asked for. Raises CoercionRefused where the original
+        cannot be read to its end.
 
         Read and not mapped: a medium's error is then an exception and no signal, and a large
         instance does not count as our memory."""
@@ -50,26 +58,30 @@ class Body:
             yield buffer[: filled + count], last
 
 
-def _read(descriptor: int, into: memoryview, offset: int) -> int:
+def _read(tail: FileIO, into: memoryview, offset: int) -> int:
     done = 0
-    while done < len(into):
-        count = os.preadv(descriptor, [into[done:]], offset + done)
-        if count == 0:
-            raise OSError("the staged file became shorter")
-        done += count
+    try:
+        while done < len(into):
+            count = os.preadv(tail.fileno(), [into[done:]], offset + done)
+            if count == 0:
+                raise CoercionRefused(SHORT)
+            done += count
+    except OSError as e:
+        raise CoercionRefused(UNREADABLE) from e
     return done
 
 
-@contextmanager
-def opened(item: Outbound) -> Iterator[Body]:
-    """Coerces `item` and opens its original. Raises CoercionRefused when it must not be sent."""
+def opened(item: Outbound) -> Body:
+    """`item` coerced and its original open. Raises CoercionRefused when it must not be sent."""
     coerced = item.coerce()
     if not (is_uid(coerced.sop_instance_uid) and is_uid(coerced.sop_class_uid)):
         raise CoercionRefused(NO_UID)
     try:
-        with coerced.tail.open("rb", buffering=0) as tail:
-            if os.fstat(tail.fileno()).st_size < coerced.tail_offset + coerced.tail_length:
-                raise CoercionRefused("the staged file is shorter than the instance")
-            yield Body(coerced, tail.fileno())
+        tail = FileIO(coerced.tail)
+        size = os.fstat(tail.fileno()).st_size
     except OSError as e:
-        raise CoercionRefused("the staged file could not be read") from e
+        raise CoercionRefused(UNREADABLE) from e
+    if size < coerced.tail_offset + coerced.tail_length:
+        tail.close()
+        raise CoercionRefused(SHORT)
+    return Body(item, coerced, tail)

@@ -28,7 +28,6 @@ from kiosk.delivery.outcome import Run, Then, Turns, reaction, side_by_side
 from kiosk.model.delivery import (
     Answer,
     Attempt,
-    Coerced,
     CoercionRefused,
     InstanceResult,
     Outbound,
@@ -136,50 +135,53 @@ class _Sender:
                 self._run.stop(f"{name} keeps ending associations. Look in its log for the cause.")
 
     def _send_while_open(self, association: Association, item: Outbound | None) -> bool:
-        """Whether any instance was answered before nothing was left or the association was over."""
+        """Whether any instance was answered or none was left to send."""
         buffer = memoryview(bytearray(association.chunk))
-        number, answered = 0, False
-        while item is not None:
-            if not association.quiet():
-                self._turns.give_back(item)
-                break
+        ready = self._ready(association, item)
+        answered = ready is None
+        number = 0
+        while ready is not None and not self._turns.over() and association.quiet():
+            body, ready = ready, None
             number = number % 0xFFFF + 1
-            then = self._send_one(association, item, number, buffer)
-            answered = answered or then is not None
-            if then is None or then is Then.ANEW:
+            try:
+                self._request(association, body, number, buffer)
+                # The next one is made ready while the peer files this one.
+                ready = self._ready(association, self._turns.take())
+                message = association.response(Command.C_STORE_RSP, number, self._patience(body))
+            except (PeerProblem, CoercionRefused) as e:
+                association.abort()  # half a message cannot be ended otherwise
+                self._lost(body, e)
                 break
-            item = self._turns.take()
+            finally:
+                body.close()
+            answered = True
+            if self._judge(body, message) is Then.ANEW:
+                break
+        if ready is not None:
+            self._turns.give_back(ready.item)
+            ready.close()
         return answered
 
-    def _send_one(
-        self, association: Association, item: Outbound, number: int, buffer: memoryview
-    ) -> Then | None:
-        """Coerces, sends and judges one instance. None: the association is over, and what became
-        of the instance is unknown."""
-        context = association.accepted(item.sop_class_uid, item.transfer_syntax_uid)
-        if context is None:
-            self._run.answered(
-                item.sop_instance_uid, Answer.REFUSED, comment=_refusal(association, item)
-            )
-            return Then.GO_ON
-        try:
-            with opened(item) as body:
-                message = self._store(association, context.context_id, body, number, buffer)
-        except CoercionRefused as e:
-            self._run.answered(item.sop_instance_uid, Answer.HELD, comment=str(e))
-            return Then.GO_ON
-        except PeerProblem as e:
-            self._run.answered(item.sop_instance_uid, Answer.RETRY, comment=str(e))
-            self._lost(e)
-            return None
-        self._run.sent(body.length)
-        return self._judge(item, body.coerced, message)
+    def _ready(self, association: Association, item: Outbound | None) -> Body | None:
+        """The first instance from `item` on that can be sent; those before it have their answer."""
+        while item is not None:
+            uid = item.sop_instance_uid
+            if association.accepted(item.sop_class_uid, item.transfer_syntax_uid) is None:
+                self._run.answered(uid, Answer.REFUSED, comment=_refusal(association, item))
+            else:
+                try:
+                    return opened(item)
+                except CoercionRefused as e:
+                    self._run.answered(uid, Answer.HELD, comment=str(e))
+            item = self._turns.take()
+        return None
 
-    def _store(
-        self, association: Association, context_id: int, body: Body, number: int, buffer: memoryview
-    ) -> Message:
-        """The peer's answer to one C-STORE. Raises PeerProblem, and CoercionRefused when
-        the original could not be read to its end."""
+    def _request(
+        self, association: Association, body: Body, number: int, buffer: memoryview
+    ) -> None:
+        item = body.item
+        context = association.accepted(item.sop_class_uid, item.transfer_syntax_uid)
+        assert context is not None  # else it had not become ready
         request = encode_command(
             {
                 Element.AFFECTED_SOP_CLASS_UID: body.coerced.sop_class_uid,
@@ -190,39 +192,40 @@ class _Sender:
                 Element.AFFECTED_SOP_INSTANCE_UID: body.coerced.sop_instance_uid,
             }
         )
-        try:
-            association.send(context_id, request, body.chunks(buffer))
-        except OSError:
-            association.abort()  # half an instance is out: it cannot be ended otherwise
-            raise
-        seconds = self._destination.answer_seconds + body.length / _SLOWEST_FILING
-        return association.response(Command.C_STORE_RSP, number, seconds)
+        association.send(context.context_id, request, body.chunks(buffer))
 
-    def _judge(self, item: Outbound, coerced: Coerced, message: Message) -> Then:
+    def _patience(self, body: Body) -> float:
+        return self._destination.answer_seconds + body.length / _SLOWEST_FILING
+
+    def _lost(self, body: Body, problem: PeerProblem | CoercionRefused) -> None:
+        """What became of the instance is unknown, or half of it is out and the rest unreadable:
+        the association is over. A peer that fell silent costs a whole time-out for each instance,
+        so it is left alone."""
+        held = isinstance(problem, CoercionRefused)
+        answer = Answer.HELD if held else Answer.RETRY
+        self._run.answered(body.item.sop_instance_uid, answer, comment=str(problem))
+        if isinstance(problem, PeerProblem):
+            stop = self._run.stop if problem.timed_out else self._run.trouble
+            stop(str(problem))
+
+    def _judge(self, body: Body, message: Message) -> Then:
+        self._run.sent(body.length)
         status = message.number(Element.STATUS)
         what = reaction(status)
-        if what.then is Then.ANEW and self._turns.second_chance(item):
+        if what.then is Then.ANEW and self._turns.second_chance(body.item):
             return Then.ANEW
         comment = message.text(Element.ERROR_COMMENT)
-        self._run.answered(item.sop_instance_uid, what.answer, status, comment, coerced.changes)
+        uid, changes = body.item.sop_instance_uid, body.coerced.changes
+        self._run.answered(uid, what.answer, status, comment, changes)
         name = where(self._destination)
         if what.then is Then.BUSY:
-            self._run.busy(
-                f"{name} says that it is out of resources ({status:04X}). Check its disk."
-            )
+            self._run.busy(f"{name} is out of resources ({status:04X}). Check its disk and log.")
         if what.then is Then.STOP:
             self._run.stop(
                 f"{name} says that we are not authorised ({status:04X}). Allow our AE title there.",
                 retry=False,
             )
         return Then.GO_ON if what.then is Then.ANEW else what.then
-
-    def _lost(self, problem: PeerProblem) -> None:
-        """A peer that fell silent costs a whole time-out for each instance: it is left alone."""
-        if problem.timed_out:
-            self._run.stop(str(problem))
-        else:
-            self._run.trouble(str(problem))
 
 
 def _refusal(association: Association, item: Outbound) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +29,7 @@ from kiosk.model.delivery import (
 from tests.delivery.instances import CALLING, destination, outbound, sent_data_sets
 from tests.peers.dcmqrscp import dcmqrscp
 from tests.peers.orthanc import Orthanc
-from tests.peers.scripted import scripted
+from tests.peers.scripted import Conversation, scripted
 from tests.peers.storescp import StoreScp, storescp
 
 NEVER: Callable[[], bool] = lambda: False  # noqa: E731
@@ -141,7 +142,7 @@ def test_a_peer_without_a_limit_gets_pdus_no_longer_than_our_own_limit(tmp_path:
         assert 1_000_000 < peer.longest_pdu <= 1_048_576
 
 
-def test_instances_are_coerced_one_at_a_time_when_their_turn_comes(tmp_path: Path) -> None:
+def test_instances_are_coerced_when_their_turn_comes_and_one_ahead_at_most(tmp_path: Path) -> None:
     events: list[str] = []
     ready = [outbound(tmp_path) for _ in range(3)]
 
@@ -155,7 +156,7 @@ def test_instances_are_coerced_one_at_a_time_when_their_turn_comes(tmp_path: Pat
     with scripted() as peer:
         report: Callable[[InstanceResult], None] = lambda r: events.append(r.answer)  # noqa: E731
         send(destination(peer), CALLING, [late(item) for item in ready], report, NEVER)
-    assert events == ["coerced", "accepted"] * 3
+    assert events == ["coerced", "coerced", "accepted", "coerced", "accepted", "accepted"]
 
 
 def test_an_instance_that_cannot_be_coerced_is_held_and_the_rest_goes_on(
@@ -246,7 +247,7 @@ def test_stopping_releases_in_order_and_leaves_the_rest_pending(tmp_path: Path) 
     assert peer.said.count(RELEASE_RQ) == 2
 
 
-RELEASE_RQ = 5
+RELEASE_RQ, ABORT = 5, 7
 
 
 def test_several_associations_share_the_work_and_report_one_at_a_time(
@@ -269,3 +270,20 @@ def test_nothing_to_send_is_no_attempt_at_the_network(tmp_path: Path) -> None:
         assert attempt.results == ()
         assert attempt.problem == ""
         assert peer.associations == 0
+
+
+def test_a_file_that_ends_while_it_is_sent_is_held_and_the_rest_goes_on(tmp_path: Path) -> None:
+    """Half of the instance is out: only an abort ends that; the next has its own association."""
+    items = [outbound(tmp_path, pixels=pixels) for pixels in (100, 30_000_000, 100)]
+    tail = items[1].coerce().tail
+
+    def cut(number: int, conversation: Conversation) -> None:
+        if number == 2 and tail.stat().st_size > 1000:
+            os.truncate(tail, 1000)
+
+    with scripted(midway=cut) as peer:
+        attempt = send(destination(peer), CALLING, items, nobody, NEVER)
+        assert peer.received == [items[0].sop_instance_uid, items[2].sop_instance_uid]
+    assert [r.answer for r in attempt.results] == [Answer.ACCEPTED, Answer.HELD, Answer.ACCEPTED]
+    assert "shorter" in attempt.results[1].comment
+    assert ABORT in peer.said

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from typing import Any
 
 import httpx2
@@ -44,7 +45,7 @@ def _work(destination: Destination, http: httpx2.Client, turns: Turns, run: Run)
     lost = 0
     while (item := turns.take()) is not None:
         try:
-            with opened(item) as body:
+            with closing(opened(item)) as body:
                 reply = _post(destination, http, body, buffer)
                 run.sent(body.length)
                 _judge(destination, item, body, reply, run)

@@ -40,7 +40,7 @@ from kiosk.policy.sections import Destination
 
 _AC, _RJ, _RELEASE_RQ, _RELEASE_RP, _ABORT = 0x02, 0x03, 0x05, 0x06, 0x07
 _MAX_ACSE_PDU = 262_144
-_CHUNK = 1_048_576
+_CHUNK = 131_072
 _RELEASE_SECONDS = 5.0
 _USER, _PROVIDER = 0, 2
 _UNRECOGNISED, _UNEXPECTED, _INVALID_VALUE = 1, 2, 6
@@ -80,7 +80,7 @@ class Association:
 
     @property
     def chunk(self) -> int:
-        """How many bytes to hand to `send` at a time: whole fragments, near 1 MiB."""
+        """How many bytes to hand to `send` at a time: whole fragments, near 128 KiB."""
         return max(1, _CHUNK // self.payload) * self.payload
 
     def accepted(self, abstract_syntax: str, transfer_syntax: str = "") -> Negotiated | None:
