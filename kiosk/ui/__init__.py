@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
+from PySide6.QtCore import QSize
 from PySide6.QtWidgets import QApplication
 
 from kiosk.desk import Desk
@@ -33,7 +34,8 @@ def run(desk: Desk, which: str = "touch", language: str = "en") -> int:
     window = window_for(desk, which, language, dots_per_mm(application))
     on_defect(window.broke.emit)
     window.start()
-    window.resize(1280, 1024) if which == "touch" else window.resize(1600, 960)
+    wanted = QSize(1280, 1024) if which == "touch" else QSize(1600, 960)
+    window.resize(wanted.boundedTo(application.primaryScreen().availableSize()))
     window.show()
     return int(application.exec())
 

@@ -321,6 +321,7 @@ def candidate(
     )
 
 
+CAPPED = "the disc names nobody: anonymous, an alias or a test"
 COMPARE = CompareSnapshot(
     header(Role.HIM),
     11,
@@ -329,7 +330,7 @@ COMPARE = CompareSnapshot(
     (),
     tuple((f, text_of(JON, f)) for f in rows_for((JON, JOHN_HERE))),
     (
-        candidate(1, JOHN_HERE, EVIDENCE_1, 0.9991, "given names differ"),
+        candidate(1, JOHN_HERE, EVIDENCE_1, 0.9991, CAPPED),
         candidate(2, JON_SMITH, EVIDENCE_2, 0.012, "birth dates differ"),
     ),
     0.0004,

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QGridLayout, QScrollArea, QWidget
 from kiosk.desk.snapshots import CompareSnapshot, Mood, Notice, StudyLine
 from kiosk.ui.him.decision import Decision
 from kiosk.ui.him.grid import CompareGrid, minimum
-from kiosk.ui.him.model import due_mood
+from kiosk.ui.him.model import due_mood, due_words
 from kiosk.ui.parts.cells import (
     Button,
     Card,
@@ -75,9 +75,8 @@ class CompareScreen(DeskScreen):
         look, words = self.look, self.look.words
         clear(self._top_line)
         back = Button(look, words("button.to-list"), lambda: self.ask("show-worklist"), icon="back")
-        span = words("span.minutes", n=abs(snapshot.due_minutes))
-        due = "due.late" if snapshot.due_minutes < 0 else "due.in"
-        due_chip = Chip(look, due_mood(snapshot.due_minutes), words(due, span=span), "clock")
+        due = due_words(look, snapshot.due_minutes)
+        due_chip = Chip(look, due_mood(snapshot.due_minutes), due, "clock")
         chips = [
             Chip(look, Mood.CARE, words.either(f"reason.{r}", r)) for r in snapshot.reasons[:3]
         ]

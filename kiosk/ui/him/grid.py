@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QSizePolicy, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QWidget
 
 from kiosk.desk.snapshots import CandidateColumn, CompareSnapshot, FieldLine, Mood, Outcome
 from kiosk.model.matching import Action, Evidence
@@ -12,7 +12,7 @@ from kiosk.ui.parts.cells import Card, Chip, Line, Look, Marked, across, column,
 from kiosk.ui.parts.text import date_words, field_pieces, identifier_of, safe
 
 FULL = 15.0  # bits at which the bar of an evidence is full
-LIKELY = ((0.999, "certain", Mood.GOOD), (0.9, "likely", Mood.GOOD), (0.5, "possible", Mood.CARE))
+LIKELY = ((0.999, "certain", Mood.GOOD), (0.9, "likely", Mood.GOOD), (0.1, "possible", Mood.CARE))
 
 
 class WeightBar(QWidget):
@@ -22,7 +22,7 @@ class WeightBar(QWidget):
     def __init__(self, look: Look, weight: float, words: str) -> None:
         super().__init__()
         self._theme, self._weight = look.theme, weight
-        self.setFixedSize(look.theme.px(16.0), look.theme.px(1.6))
+        self.setFixedSize(look.theme.px(11.0), look.theme.px(1.6))
         self.setAccessibleName(words)
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -57,7 +57,6 @@ class CompareGrid(Card):
             self._row(grid, 2 * number + 2, field, raw)
         self._others(grid, 2 * len(snapshot.disc) + 1)
         self.add(grid)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def _heads(self, grid: QGridLayout) -> None:
         look, words = self._look, self._look.words
@@ -113,8 +112,11 @@ class CompareGrid(Card):
             return _stack(_value(look, field, raw, ()), Line(words("label.kept"), "small"))
         candidate = self._snapshot.candidates[int(self._chosen) - 1]
         line = next((f for f in candidate.fields if f.field == field), None)
-        if line is None or not line.ours or field in ("address", "telephone"):
+        if line is None or field in ("address", "telephone"):
             return Line(words("label.not-written"), "small")
+        if not line.ours:  # of a name every part is replaced, of the rest what is known here
+            emptied = raw and field in ("family", "given", "middle")
+            return Line(words("label.nothing" if emptied else "label.unchanged"), "small")
         same = line.ours == raw
         note = Line(words("label.unchanged" if same else "label.changes"), "small")
         note.set_mood("" if same else "care")
@@ -171,8 +173,9 @@ def _cell(look: Look, line: FieldLine) -> QWidget:
 def _evidence(look: Look, evidence: Evidence, mood: str) -> QHBoxLayout:
     said = look.words.either(f"evidence.{evidence.level}", evidence.words or evidence.level)
     line = row(spacing=look.theme.px("gap", 0.8))
-    line.addWidget(WeightBar(look, evidence.weight, f"{evidence.weight:+.1f}"))
-    line.addWidget(Line(f"{evidence.weight:+.1f}", "smallstrong"))
+    if evidence.weight:  # nothing said is no evidence either way
+        line.addWidget(WeightBar(look, evidence.weight, f"{evidence.weight:+.1f}"))
+        line.addWidget(Line(f"{evidence.weight:+.1f}", "smallstrong"))
     line.addWidget(Line(said, "small", mood, elide=True), 1)
     return line
 

@@ -21,15 +21,15 @@ def due_mood(minutes: int) -> Mood:
     return Mood.CARE if minutes <= 60 else Mood.IDLE
 
 
-def due_words(look: Look, row: WorklistRow) -> str:
+def due_words(look: Look, due_minutes: int, appointment: str = "") -> str:
     """`Clinic in 12 min`, `Late by 2 h`, `Due in 3 h`."""
-    minutes = abs(row.due_minutes)
+    minutes = abs(due_minutes)
     span = look.words("span.minutes", n=minutes)
     if minutes >= 90:
         span = look.words("span.hours", n=round(minutes / 60))
-    if row.due_minutes < 0:
+    if due_minutes < 0:
         return look.words("due.late", span=span)
-    return look.words("due.clinic" if row.appointment else "due.in", span=span)
+    return look.words("due.clinic" if appointment else "due.in", span=span)
 
 
 class WorklistModel(QAbstractTableModel):
@@ -91,7 +91,8 @@ class WorklistModel(QAbstractTableModel):
         return {SECOND: second, MOOD: mood, ROW: row}.get(Qt.ItemDataRole(role))
 
     def _due(self, row: WorklistRow) -> tuple[str, str, Mood | None]:
-        return due_words(self._look, row), row.ticket, due_mood(row.due_minutes)
+        due = due_words(self._look, row.due_minutes, row.appointment)
+        return due, row.ticket, due_mood(row.due_minutes)
 
     def _patient(self, row: WorklistRow) -> tuple[str, str, Mood | None]:
         born = date_words(row.stated.birth_date, self._look.words.language)

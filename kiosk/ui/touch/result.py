@@ -59,9 +59,13 @@ class ResultScreen(TouchScreen):
         look = self.look
         aside = column(spacing=look.theme.px("gap"))
         room = 2 if self.height() < look.theme.px(LOW) else 4
-        changed = tuple(c for p in body.patients for c in p.changes if c.keyword in SHOWN)
+        order = list(SHOWN)
+        changed = sorted(
+            (c for p in body.patients for c in p.changes if c.keyword in SHOWN),
+            key=lambda change: order.index(change.keyword),
+        )
         if changed:
-            aside.addWidget(_changes(look, changed[:room]))
+            aside.addWidget(_changes(look, tuple(changed[:room])))
         if body.left_out:
             aside.addWidget(_left_out(look, body, room + 1))
         aside.addStretch(1)
