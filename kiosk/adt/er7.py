@@ -68,7 +68,7 @@ class Segment:
 
     def first(self, number: int) -> str:
         """The first component of the first repetition, unescaped and stripped."""
-        raw = self.field(number)
+        raw = self.fields[number] if number < len(self.fields) else ""
         if not raw:
             return raw
         s = self.separators

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
 from kiosk.adt import er7, fields
 from kiosk.adt.charset import codec_of, decode
@@ -18,7 +19,7 @@ from kiosk.model.registration import (
 # The message types that speak of patients and their visits, and how their triggers begin.
 _TYPES = {"ADT": "A", "SIU": "S", "ORM": "O01", "OMG": "O19", "OMI": "O23"}
 # Nothing that people see or a database keeps has any of these; a hostile sender's may.
-_CONTROLS = dict.fromkeys(set(range(32)) - set(map(ord, "\t\r\n")))
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _NEEDS_PRIOR = frozenset({Effect.MERGE, Effect.CHANGE_ID, Effect.MOVE_ID})
 _PAIRS = frozenset({Effect.LINK, Effect.UNLINK})
 
@@ -40,7 +41,7 @@ def parse(frame: bytes, *, default_charset: str, default_authority: str) -> Regi
         raise _rejected("AE", 102, "MSH^1", "The message is longer than the configured limit.")
     text, codec = decode(frame, _declared_charset(frame), default_charset)
     try:
-        message = er7.read(text.translate(_CONTROLS))
+        message = er7.read(_CONTROLS.sub("", text))
     except er7.NotEr7 as e:
         raise _rejected("AR", 100, "MSH^1", str(e)) from None
     trigger = _trigger(message)

@@ -144,7 +144,9 @@ def is_overlay(record: Record, fields: PatientFields) -> bool:
     if isinstance(fields.names, Kept) or not record.name or is_temporary(record):
         return False
     old, new = words((*record.names, *record.former)), words(fields.names)
-    if not old or not new or any(difflib.get_close_matches(w, old, 1, _ALIKE) for w in new):
+    if not old or not new or old & new:
+        return False
+    if any(difflib.get_close_matches(w, old, 1, _ALIKE) for w in new):
         return False
     if isinstance(fields.birth_date, Kept) or not record.birth_date:
         return bool(fields.sex and record.sex and fields.sex not in (*Kept, record.sex))
