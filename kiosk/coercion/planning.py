@@ -30,20 +30,20 @@ def plan(
     """What will be written into every header of `study`, given who decided what about `stated`.
 
     `at` is ISO 8601 (UTC unless it says otherwise): the only clock there is. At IMPORT_ONLY the
-    stated identity stays as it is, with its issuer. Raises CoercionRefused where nothing may be
+    resolution's `local` is a number made for these scans alone; without one the stated identity
+    stays as it is. Raises CoercionRefused where nothing may be
     sent at all, or an identifier cannot be written in DICOM as it is.
     """
     if resolution.action is Action.NOT_OURS:
         raise CoercionRefused("These scans were rejected as not ours. Nothing may be sent.")
     moment = _moment(at)
     attributes = [*_accession(order), *_request(order)]
-    local = None
-    if resolution.action is Action.LINK:
-        local = resolution.local
-        if local is None or not local.identifier.value:
-            raise CoercionRefused(
-                "The decision names no local patient number. Decide again who this is."
-            )
+    local = resolution.local
+    if resolution.action is Action.LINK and (local is None or not local.identifier.value):
+        raise CoercionRefused(
+            "The decision names no local patient number. Decide again who this is."
+        )
+    if local is not None:
         attributes += _patient(local, policy)
     appended = (_contribution(policy, moment), _provenance(study, policy, moment))
     ordered = tuple(sorted(attributes, key=lambda a: a.tag))

@@ -85,7 +85,7 @@ def release(site: Site, case: Case) -> Settlement:
     record that was closed or held meanwhile sends the case back to a person.
     """
     assert case.resolution is not None
-    resolution, why = _resolution_now(site, case.resolution)
+    resolution, why = _resolution_now(site, case, case.resolution)
     if why:
         reason = why
         return lambda tx, held: tx.cases.reopen(held, (reason,))
@@ -113,9 +113,9 @@ def release(site: Site, case: Case) -> Settlement:
     return settle
 
 
-def _resolution_now(site: Site, resolution: Resolution) -> tuple[Resolution, str]:
-    if resolution.action is not Action.LINK:
-        return resolution, ""
+def _resolution_now(site: Site, case: Case, resolution: Resolution) -> tuple[Resolution, str]:
+    if resolution.action is Action.IMPORT_ONLY:
+        return replace(resolution, local=_unregistered(site, case)), ""
     with site.store.read() as tx:
         local = tx.roster.get(resolution.local_key)
         while local is not None and local.merged_into:
@@ -123,6 +123,15 @@ def _resolution_now(site: Site, resolution: Resolution) -> tuple[Resolution, str
     if local is None or local.status is not PatientStatus.ACTIVE:
         return resolution, "The local record was closed or put on hold after it was chosen."
     return replace(resolution, local=_for_writing(site, local), local_key=local.key), ""
+
+
+def _unregistered(site: Site, case: Case) -> PatientIdentity:
+    """The disc's own patient under a number made for it: a foreign number without its issuer would
+    look like one of ours, and the scans would land on a stranger."""
+    with site.store.read() as tx:
+        ticket = tx.intakes.get(case.intake).ticket
+    number = Identifier(f"{ticket}-{case.id}", site.policy.coercion.import_only_issuer)
+    return replace(case.stated, identifiers=(number,))
 
 
 def _for_writing(site: Site, local: LocalPatient) -> PatientIdentity:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from kiosk.engine.parts import Settlement, Site
-from kiosk.model.content import Catalog, Finding, Severity
+from kiosk.model.content import Catalog, Finding, InstanceStatus, Severity, StatedPatient
 from kiosk.model.medium import Progress
 from kiosk.model.work import Intake
 from kiosk.sandbox import JobFailed
@@ -51,16 +51,25 @@ def catalog(site: Site, intake: Intake) -> Settlement:
             tx.intakes.reject(held, found, refusal)
             return
         tx.intakes.cataloged(held, found)
-        cases = tuple(tx.cases.open(held.id, patient) for patient in found.patients)
+        cases = tuple(
+            tx.cases.open(held.id, patient) if can_be_sent(patient) else None
+            for patient in found.patients
+        )
         tx.intakes.add_attachments(held.id, found.attachments, cases)
 
     return settle
 
 
+def can_be_sent(patient: StatedPatient) -> bool:
+    """Whether there is anything to decide: what is damaged or unsupported only stays in the ledger
+    and the findings."""
+    return any(instance.status is InstanceStatus.OK for instance in patient.instances)
+
+
 def refused(catalog: Catalog) -> Finding | None:
     """Why nothing of this medium is imported, or None. An unsafe finding alone does not refuse
     the good files beside it: with patients on the disc, those go on and the rest is left out."""
-    if any(patient.instances for patient in catalog.patients):
+    if any(can_be_sent(patient) for patient in catalog.patients):
         return None
     for finding in catalog.findings:
         if finding.severity is Severity.UNSAFE:

@@ -89,14 +89,17 @@ class Media(Section):
 class Identity(Section):
     """When a person must look. Probabilities are of being the same person.
 
-    `local_issuer` is our assigning authority: an identifier that states it is one of ours.
+    `local_issuer` is our assigning authority: an identifier that states it is one of ours. The
+    thresholds were fixed on labelled synthetic discs (1,000,000 patients, one seed, US name mix):
+    the lowest at which at most 8 of 150,000 discs were expected to be linked wrongly and at most
+    1 of 100 in the set of twins and namesakes. At `none_below` 0.2 % of the registered were missed.
     """
 
     local_issuer: str = ""
     review_only: bool = False  # a new site's switch: nobody is linked without a person
-    identify_accept: float = 0.9999
+    identify_accept: float = 0.995
     verify_accept: float = 0.999
-    none_below: float = 0.01
+    none_below: float = 0.05  # less than that for somebody registered: nobody is
     candidates: Annotated[int, Field(ge=1, le=10)] = 10
 
 
@@ -104,6 +107,9 @@ class Coercion(Section):
     """What else may be changed in a header besides the identity (STANDARDS 2.2)."""
 
     modifying_system: str = ""  # empty: "<site name> <station>"
+    # Who assigns the number that scans get whose patient is not registered here: the disc's own
+    # number must never be taken for one of ours by an archive that looks at no issuer.
+    import_only_issuer: str = "UNVERIFIED"
     private_elements: Literal["keep", "drop"] = "keep"
 
 

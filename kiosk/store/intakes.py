@@ -248,7 +248,7 @@ class Intakes:
         return self._connection.execute(select(column).where(intake.c.id == id)).scalar()
 
     def add_attachments(
-        self, id: int, attachments: Iterable[Attachment], cases: tuple[int, ...]
+        self, id: int, attachments: Iterable[Attachment], cases: tuple[int | None, ...]
     ) -> None:
         """Reports on the medium, each with the case of its probable patient where there is one."""
         rows = [

@@ -12,6 +12,7 @@ from pydicom.data import get_testdata_file
 from kiosk.cli.demonstration import discs, registration
 from kiosk.engine import casework
 from kiosk.model.delivery import Answer
+from kiosk.model.matching import Action, Resolution
 from kiosk.model.patient import Identifier
 from kiosk.model.work import CaseState, DeliveryState, IntakeState
 from kiosk.policy.sections import Destination
@@ -226,3 +227,24 @@ def test_an_unanswered_archive_is_tried_less_and_less_often(here: Station, known
         here.at += timedelta(seconds=pause + 60)
         here.work()
     assert pauses[-1] > pauses[0]
+
+
+def test_scans_of_nobody_registered_get_a_number_of_their_own(here: Station, known: Path) -> None:
+    """An import-only patient: the disc's number must never be taken for one of ours."""
+    intake = here.insert(known)
+    here.work()
+    with here.rows.begin() as tx:
+        ticket = tx.intakes.get(intake).ticket
+        only = Resolution(Action.IMPORT_ONLY, "him", "2026-11-24", "not registered here")
+        tx.cases.resolve(here.case(intake).id, only)
+    here.work()
+    case = here.case(intake)
+    assert case.resolution is not None
+    assert case.resolution.local is not None
+    assert case.resolution.local.identifier == Identifier(f"{ticket}-{case.id}", "UNVERIFIED")
+    with here.rows.read() as tx:
+        plan = tx.cases.plan(tx.cases.studies(case.id)[0][0])
+    assert plan is not None
+    written = {a["tag"]: a["value"] for a in plan["attributes"]}
+    assert written[0x00100020] == f"{ticket}-{case.id}"
+    assert written[0x00100010].startswith(case.stated.name.family)
