@@ -26,11 +26,13 @@ from kiosk.model.patient import Identifier, LocalPatient, PatientIdentity, Perso
 
 _ALIKE_FAMILY = frozenset(odds.FAMILY) - {"different", "missing"}
 _ALIKE_GIVEN = frozenset(("exact", "nickname", "short-form", "one-edit", "sounds-alike"))
+_WHOLE_FAMILY = frozenset(("exact", "gendered", "one-edit"))
 
 
 @dataclass(frozen=True, slots=True)
 class _Fit:
-    """The best way to lay one stated name over one local name."""
+    """One way to lay a stated name over a local one. `weight` is that of family and given name:
+    a reading that hides a middle name in a double family name must not win by it."""
 
     weight: float
     family: str
@@ -79,7 +81,7 @@ def _names(
         for name, former in theirs
         for fit in _fits(mine, name, former, sex)
     )
-    best = max(fits, key=lambda fit: fit.weight, default=None)
+    best = max(fits, key=lambda fit: (fit.weight, odds.MIDDLE[fit.middle]), default=None)
     if best is None:
         yield Evidence("family", "missing", 0.0, "no name to compare")
         return
@@ -108,10 +110,12 @@ def _fit(one: Reading, other: Reading, how: tuple[bool, bool, bool], sex: str) -
     turned, former, unnamed = how
     family = family_level(one.family, one.whole, other.family, other.whole)
     given = "newborn" if unnamed else given_level(one.given, other.given)
-    middle = "missing"
-    if given not in ("uses-middle", "crossed-initials", "newborn", "missing"):
+    if given in ("uses-middle", "crossed-initials") and family not in _WHOLE_FAMILY:
+        given = "different"  # too little left that agrees to say that it is one person's name
+    middle = "missing"  # it says nothing where the given names are of two people
+    if given in _ALIKE_GIVEN or given == "initial":
         middle = middle_level(one.given[1:], other.given[1:])
-    weight = _family_bits(family, sex) + odds.GIVEN[given] + odds.MIDDLE[middle]
+    weight = _family_bits(family, sex) + odds.GIVEN[given]
     weight += odds.SWAPPED * turned + odds.FORMER * former
     return _Fit(weight, family, given, middle, turned, former, one, other)
 

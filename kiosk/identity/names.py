@@ -177,7 +177,7 @@ _SOUNDS = tuple(
         (r"^(?:X|PS)", "S"),
         (r"PH", "F"),
         (r"GH(?![AEIOU])", ""),
-        (r"(?:SCH|SH|TCH|CH|CZ)", "C"),
+        (r"(?:SCH|SH|TCH|CH|CZ)", "5"),
         (r"(?:CK|Q|C(?=[AOULRKT]|$))", "K"),
         (r"C(?=[EIY])", "S"),
         (r"X", "KS"),

@@ -61,8 +61,8 @@ TWIN_GIVEN: Final = {
     "short-form": 1.0,
 }
 
-MIDDLE: Final = {"exact": 5.5, "initial": 3.3, "similar": 2.0, "conflict": -6.0, "missing": 0.0}
-SWAPPED: Final = -1.0  # the joint frequency counts a name in either order
+MIDDLE: Final = {"exact": 5.5, "initial": 3.3, "similar": 2.0, "conflict": -8.0, "missing": 0.0}
+SWAPPED: Final = 0.0  # the joint frequency counts a name in either order
 FORMER: Final = -2.0
 
 BIRTH_DATE: Final = {
@@ -76,7 +76,7 @@ BIRTH_DATE: Final = {
     "different": -11.0,
     "missing": 0.0,
 }
-NEW_YEAR: Final = -4.0  # 1 January is given to people whose birthday nobody knows
+NEW_YEAR: Final = -6.0  # 1 January is given to people whose birthday nobody knows
 
 SEX: Final = {"same": 1.0, "conflict": -6.5, "missing": 0.0}
 SUFFIX: Final = {"same": 4.0, "conflict": -6.0, "missing": 0.0}

@@ -30,6 +30,7 @@ def veto(stated: PatientIdentity, local: LocalPatient, evidence: Sequence[Eviden
         or (_one_of_several(stated, local, level) and "newborn of a multiple birth")
         or (_nameless(stated, local, level) and "no full name to compare")
         or (level.get("given") == "different" and _given_words(level))
+        or (level.get("middle") == "conflict" and "middle names differ: a namesake?")
         or (
             level["identifier"] == "contradicts"
             and "the disc carries our number of another patient"
@@ -100,9 +101,9 @@ def _identify_ceiling(level: dict[str, str]) -> str:
 
 
 def _corroborated(level: dict[str, str]) -> bool:
-    """A changed family name is believed when a place, a telephone or the middle name agrees too."""
+    """A changed family name is believed when address, telephone or the whole middle name agree."""
     elsewhere = "same" in (level["address"], level["telephone"])
-    return _same_but_family(level) and (elsewhere or level["middle"] in ("exact", "initial"))
+    return _same_but_family(level) and (elsewhere or level["middle"] == "exact")
 
 
 def _unique(level: dict[str, str], duplicates: int) -> bool:
