@@ -13,6 +13,7 @@ from kiosk.desk.snapshots import (
     CompareSnapshot,
     DeliveriesSnapshot,
     HealthSnapshot,
+    Idle,
     Message,
     Mood,
     Notice,
@@ -22,6 +23,7 @@ from kiosk.desk.snapshots import (
 )
 from kiosk.ui.him import CompareScreen, WorklistScreen
 from kiosk.ui.it import DeliveriesScreen, HealthScreen
+from kiosk.ui.mask import IDLE_SECONDS, Mask, Watch
 from kiosk.ui.parts.cells import Button, Look, NoticePanel, column, row
 from kiosk.ui.parts.frame import Screen
 from kiosk.ui.parts.messages import Words
@@ -66,6 +68,9 @@ class Window(QWidget):
         self.setProperty("role", "window")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._said: NoticePanel | None = None
+        self._mask: Mask | None = None
+        self._watch = Watch(self, IDLE_SECONDS[look.theme.density])
+        self._watch.still.connect(self.cover)
         self._hush = QTimer(self)
         self._hush.setSingleShot(True)
         self._hush.timeout.connect(self.unsay)
@@ -85,6 +90,8 @@ class Window(QWidget):
         """The snapshot on its screen, which is made when it is first needed."""
         self.snapshot = snapshot
         kind = kind_of(snapshot)
+        if kind is Idle:
+            self.uncover()
         if kind not in self.screens:
             screen = self.screen_for(kind)(self.look)
             screen.asked.connect(self.ask)
@@ -109,6 +116,25 @@ class Window(QWidget):
             self.stack.removeWidget(screen)
             screen.setParent(None)
             screen.deleteLater()
+
+    def cover(self) -> None:
+        """K10: nothing of the screen can be seen or read out until somebody says yes."""
+        if self._mask is not None or self.snapshot is None or kind_of(self.snapshot) is Idle:
+            return
+        self._mask = Mask(self.look)
+        self._mask.lifted.connect(self.uncover)
+        self.stack.hide()
+        self.layout().addWidget(self._mask)
+        self._mask.show()
+        self._mask.yes.setFocus()
+
+    def uncover(self) -> None:
+        if self._mask is not None:
+            self.layout().removeWidget(self._mask)
+            self._mask.hide()
+            self._mask.deleteLater()
+            self._mask = None
+            self.stack.show()
 
     def ask(self, command: str, needs: dict[str, Any]) -> None:
         if command in self.local:
@@ -176,6 +202,8 @@ class Window(QWidget):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_F9:
             self._next_palette()
+        elif event.key() == Qt.Key.Key_F8:
+            self.cover()
         else:
             super().keyPressEvent(event)
 
@@ -192,6 +220,15 @@ class TouchWindow(Window):
         layout = column(self)
         layout.addWidget(self.stack)
         self.setStyleSheet(look.theme.style())
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """F4 takes the disc out as soon as it is copied, like the button."""
+        body = getattr(self.snapshot, "body", None)
+        drive = getattr(body, "drive", "")
+        if event.key() == Qt.Key.Key_F4 and drive and getattr(body, "copied", True):
+            self.ask("eject", {"drive": drive})
+        else:
+            super().keyPressEvent(event)
 
     def left(self, kind: type) -> None:
         """A hidden screen would still hold the last patient's name."""

@@ -131,12 +131,13 @@ class World:
             tx.intakes.cataloged(claimed[1], found)
             return tuple(tx.cases.open(claimed[1].id, p) for p in patients)
 
-    def match(self) -> None:
-        """OPEN to RESOLVED or AWAITING, as the matcher says, for every case."""
-        while self._match_one():
+    def match(self, review_only: bool = False) -> None:
+        """OPEN to RESOLVED or AWAITING, as the matcher says, for every case; with `review_only`
+        (a new site's switch) every case waits."""
+        while self._match_one(review_only):
             pass
 
-    def _match_one(self) -> bool:
+    def _match_one(self, review_only: bool) -> bool:
         with self.store.begin() as tx:
             claimed = tx.cases.claim(CaseState.OPEN, STATION, 60)
             if claimed is None:
@@ -149,10 +150,12 @@ class World:
             settings = self.policy.identity
             statistics = tx.roster.statistics(names)
             proposal = identity.propose(case.stated, found, statistics, settings, case.picked)
-            sure = proposal.recommendation is Recommendation.ACCEPT
+            sure = proposal.recommendation is Recommendation.ACCEPT and not review_only
             at = self.at.isoformat()
             resolution = identity.resolve(proposal, at, self.policy.hash) if sure else None
-            tx.cases.matched(held, proposal, resolution, () if sure else proposal.why)
+            tx.cases.matched(
+                held, proposal, resolution, () if sure else proposal.why or ("New site.",)
+            )
         return True
 
     def release(self) -> tuple[int, ...]:
@@ -219,7 +222,7 @@ def awaiting(world: World) -> int:
     world.register("0088812", PersonName("DOE-SMITH", "JON"), "19260314", "M")
     world.insert()
     (case,) = world.catalog(StatedPatient(JON, (study("1.2.3", 3),)))
-    world.match()
+    world.match(review_only=True)
     assert world.case_state(case) is CaseState.AWAITING
     return case
 

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from kiosk.desk.snapshots import Grade, SamePerson
-from kiosk.ui.parts.cells import Button, Line, Picture
+from kiosk.ui.parts.cells import Button, Line, Marked, Picture
 from kiosk.ui.parts.frame import TouchScreen
 from kiosk.ui.parts.tokens import PAIRS, PALETTES, contrast
 from tests.ui import samples
@@ -201,3 +201,38 @@ def test_a_palette_changes_colours_and_nothing_else(opened: Opened) -> None:
     texts = [[(x.text(), x.geometry()) for x in s.findChildren(Line)] for s in screens]
     assert texts[0] == texts[1] == texts[2]
     assert look().theme.style() != look(palette="dark").theme.style()
+
+
+@pytest.mark.parametrize(
+    "name", ["K7-small", "K3-found", "K9-checked", "D1-worklist", "D2-compare"]
+)
+def test_tab_walks_in_reading_order(name: str, opened: Opened, qtbot: QtBot) -> None:
+    """From top to bottom, the footer last, and back to where it began."""
+    screen = opened(SNAPSHOTS[name], size=(1280, 1024))
+    walked: list[QWidget] = []
+    for _ in range(60):
+        qtbot.keyClick(screen.focusWidget() or screen, Qt.Key.Key_Tab)
+        here = screen.focusWidget()
+        if here in walked:
+            break
+        walked.append(here)
+    reached = [w for w in controls(screen) if w.isEnabled() and w in walked]
+    skipped = ("key", "choice")  # no focus by design; one of a group, the arrows do the rest
+    expected = [w for w in controls(screen) if w.isEnabled() and w.property("kind") not in skipped]
+    assert set(expected) <= set(reached)
+    footer = screen.footer
+    after = [footer.isAncestorOf(w) for w in walked if isinstance(w, QAbstractButton)]
+    start = after.index(False) if False in after else 0
+    turned = after[start:] + after[:start]
+    assert turned == sorted(turned)
+
+
+def test_a_difference_never_hides_behind_an_ellipsis(qtbot: QtBot) -> None:
+    """Marked text goes on in the next line, letter by letter if it must."""
+    text = Marked(look(), (("SCHMIDT-ROTTLUFF-VON-", False), ("D", True), ("ER HEIDE", False)))
+    qtbot.addWidget(text)
+    text.resize(120, 400)
+    assert text.heightForWidth(120) > text.heightForWidth(2000)
+    drawn = "".join(piece for piece, *_ in text._places(120))
+    assert drawn == text.text()
+    assert all(left < 120 for *_, left, _line in text._places(120))

@@ -18,6 +18,7 @@ from kiosk.model.patient import Identifier, PatientIdentity, PersonName
 from kiosk.model.work import CaseState
 from kiosk.ui import on_defect
 from kiosk.ui.him import CompareScreen, WorklistScreen
+from kiosk.ui.mask import Watch
 from kiosk.ui.parts.cells import Button
 from kiosk.ui.threads import Guarded, OnGuiThread
 from kiosk.ui.touch.find import FindScreen
@@ -261,3 +262,34 @@ def test_a_defect_of_ours_is_said_by_its_place_only(
     broken.start()
     broken.join()
     qtbot.waitUntil(lambda: "KX-599-test_windows" in words_in(shown))
+
+
+def test_a_screen_left_alone_is_covered_until_somebody_says_yes(
+    world: World, window: Opener, qtbot: QtBot, awaiting: int
+) -> None:
+    """K10: nothing of it can be seen or read out, the step is kept, the work goes on."""
+    shown = window(world.desk(), "touch")
+    qtbot.waitUntil(lambda: "HIM will finish" in words_in(shown))
+    shown.cover()
+    visible = [w.text() for w in shown.findChildren(QLabel) if w.isVisible()]
+    assert "Still there?" in visible
+    assert not any("HIM" in text for text in visible)
+    qtbot.keyClick(shown.focusWidget(), Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: shown.stack.isVisible())
+    assert "HIM will finish" in words_in(shown)
+
+
+def test_the_idle_screen_is_never_covered(world: World, window: Opener) -> None:
+    """There is nothing on it to hide, and a disc must be able to wake it."""
+    shown = window(world.desk(), "touch")
+    shown.cover()
+    assert shown.stack.isVisible()
+
+
+def test_the_watch_speaks_when_nobody_did_anything(qtbot: QtBot) -> None:
+    """Any key, touch or movement starts it anew."""
+    parent = QWidget()
+    qtbot.addWidget(parent)
+    watch = Watch(parent, 0.05)
+    with qtbot.waitSignal(watch.still):
+        qtbot.keyClick(parent, Qt.Key.Key_A)

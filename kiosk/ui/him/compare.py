@@ -61,7 +61,7 @@ class CompareScreen(DeskScreen):
         self._area = area
         return area
 
-    def draw(self, snapshot: CompareSnapshot) -> None:
+    def draw_desk(self, snapshot: CompareSnapshot) -> None:
         if self._snapshot is None or self._snapshot.case != snapshot.case:
             self._first = 0
         self._snapshot = snapshot

@@ -157,7 +157,7 @@ class WorklistScreen(DeskScreen):
         self.foot(self.take, self.give, main=self.open)
         self.table.selectionModel().currentRowChanged.connect(lambda *_: self._enable())
 
-    def draw(self, snapshot: WorklistSnapshot) -> None:
+    def draw_desk(self, snapshot: WorklistSnapshot) -> None:
         look, words = self.look, self.look.words
         self._snapshot = snapshot
         self.head(words("title.worklist"), snapshot.header)

@@ -35,7 +35,7 @@ class DeliveriesScreen(DeskScreen):
         area, self._list = scrolling(look, look.words("title.deliveries"))
         self.body.addWidget(area)
 
-    def draw(self, snapshot: DeliveriesSnapshot) -> None:
+    def draw_desk(self, snapshot: DeliveriesSnapshot) -> None:
         look, words = self.look, self.look.words
         self.head(words("title.deliveries"), snapshot.header)
         clear(self._list)

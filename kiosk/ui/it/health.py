@@ -42,7 +42,7 @@ class HealthScreen(DeskScreen):
         area, self._list = scrolling(look, look.words("title.health"))
         self.body.addWidget(area)
 
-    def draw(self, snapshot: HealthSnapshot) -> None:
+    def draw_desk(self, snapshot: HealthSnapshot) -> None:
         look = self.look
         self.head(look.words("title.health"), snapshot.header)
         clear(self._list)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -177,16 +178,19 @@ class Button(QPushButton):
         self.setAccessibleName(text)
 
 
-class Marked(QWidget):
-    """Text with the differing characters on a coloured ground and underlined."""
+class Marked(Line):
+    """Text with the differing characters on a coloured ground and underlined. It goes on in the
+    next line rather than being cut: a difference must not hide behind an ellipsis."""
 
     def __init__(self, look: Look, pieces: Pieces, bold: bool = True, size: str = "base") -> None:
-        super().__init__()
+        super().__init__("".join(text for text, _ in pieces))
+        self.setWordWrap(True)
         self._theme, self._pieces = look.theme, pieces
         self._font = look.theme.font(size, bold)
         self.setFont(self._font)
-        self.setAccessibleName("".join(text for text, _ in pieces))
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
 
     def sizeHint(self) -> QSize:
         metrics = QFontMetrics(self._font)
@@ -194,38 +198,42 @@ class Marked(QWidget):
         return QSize(width + 2, metrics.height() + 2)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(0, self.sizeHint().height())
+        return QSize(self._theme.px("base", 3), self.sizeHint().height())
+
+    def heightForWidth(self, width: int) -> int:
+        lines = 1 + max((line for *_, line in self._places(width)), default=0)
+        return lines * (QFontMetrics(self._font).height() + 2)
+
+    def _places(self, width: int) -> Iterator[tuple[str, bool, int, int]]:
+        """Each run of text with its mark, its left edge and its line."""
+        metrics, left, line = QFontMetrics(self._font), 0, 0
+        for text, marked in self._pieces:
+            for atom in _atoms(text, metrics, width):
+                wide = metrics.horizontalAdvance(atom)
+                if left and left + wide > width:
+                    left, line = 0, line + 1
+                yield atom, marked, left, line
+                left += wide
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
+        painter, metrics = QPainter(self), QFontMetrics(self._font)
         painter.setFont(self._font)
-        metrics = QFontMetrics(self._font)
-        left = 0
-        for text, marked in self._fitting(metrics):
-            width = metrics.horizontalAdvance(text)
+        tall, rule = metrics.height(), max(2, self._theme.px("hair") * 2)
+        for text, marked, left, line in self._places(self.width()):
+            top, wide = line * (tall + 2), metrics.horizontalAdvance(text)
             if marked:
-                ground = QRectF(left, 0, width, metrics.height() + 1)
-                painter.fillRect(ground, self._theme.colour("mark_bg"))
-                line = max(2, self._theme.px("hair") * 2)
-                rule = QRectF(left, metrics.height() - line + 1, width, line)
-                painter.fillRect(rule, self._theme.colour("care"))
+                ground = self._theme.colour("mark_bg")
+                painter.fillRect(QRectF(left, top, wide, tall + 1), ground)
+                under = QRectF(left, top + tall + 1 - rule, wide, rule)
+                painter.fillRect(under, self._theme.colour("care"))
             painter.setPen(self._theme.colour("text"))
-            painter.drawText(left, metrics.ascent(), text)
-            left += width
+            painter.drawText(left, top + metrics.ascent(), text)
 
-    def _fitting(self, metrics: QFontMetrics) -> Pieces:
-        if self.sizeHint().width() - 2 <= self.width():
-            return self._pieces
-        room, kept = self.width() - metrics.horizontalAdvance("…"), []
-        for text, marked in self._pieces:
-            fits = metrics.elidedText(text, Qt.TextElideMode.ElideNone, room)
-            while fits and metrics.horizontalAdvance(fits) > room:
-                fits = fits[:-1]
-            kept.append((fits, marked))
-            room -= metrics.horizontalAdvance(fits)
-            if fits != text:
-                break
-        return (*kept, ("…", False))
+
+def _atoms(text: str, metrics: QFontMetrics, width: int) -> Iterator[str]:
+    """Words with the blank after them; letters where a word is wider than the line."""
+    for word in re.findall(r"\S+\s*|\s+", text):
+        yield from word if metrics.horizontalAdvance(word) > width else (word,)
 
 
 class Card(QFrame):
@@ -285,3 +293,13 @@ def clear(layout: QLayout) -> None:
             widget.deleteLater()
         elif (inner := item.layout()) is not None:
             clear(inner)
+
+
+def widgets_in(layout: QLayout) -> Iterator[QWidget]:
+    """The widgets of a layout and of the layouts in it, as they stand."""
+    for number in range(layout.count()):
+        item = layout.itemAt(number)
+        if (widget := item.widget()) is not None:
+            yield widget
+        elif (inner := item.layout()) is not None:
+            yield from widgets_in(inner)

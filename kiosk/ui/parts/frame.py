@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
@@ -9,7 +10,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
 
 from kiosk.desk.snapshots import Header
-from kiosk.ui.parts.cells import Button, Line, Look, Picture, clear, column, row
+from kiosk.ui.parts.cells import Button, Line, Look, Picture, clear, column, row, widgets_in
 from kiosk.ui.parts.text import clock, safe
 
 ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
@@ -46,6 +47,17 @@ class Screen(QWidget):
     def greet(self) -> None:
         """The screen has just come up: the focus goes to what is read out first."""
         self.setFocus()
+
+    def read_in_order(self, *parts: QWidget) -> None:
+        """The order in which a reader speaks and Tab walks: that of these parts, which is the
+        order in which they stand, not the one in which they were made."""
+        chain = []
+        for part in parts:
+            part.raise_()
+            inner = (w for w in (part, *part.findChildren(QWidget)) if w.window() is self.window())
+            chain += [w for w in inner if w.focusPolicy() & Qt.FocusPolicy.TabFocus]
+        for before, after in pairwise(chain):
+            QWidget.setTabOrder(before, after)
 
     def ask(self, command: str, **needs: Any) -> None:
         self.asked.emit(command, needs)
@@ -84,6 +96,7 @@ class TouchScreen(Screen):
         clear(self.body)
         self.fill(snapshot.body)
         self.title.setVisible(bool(self.title.text()))
+        self.read_in_order(self.header, self.title, *widgets_in(self.body), self.footer)
 
     def draw_header(self, header: Header) -> None:
         if header != self._header:
@@ -167,6 +180,13 @@ class DeskScreen(Screen):
         self.whole.addLayout(middle, 1)
         self.whole.addWidget(self.footer)
         self.footer.hide()
+
+    def draw(self, snapshot: Any) -> None:
+        self.draw_desk(snapshot)
+        self.read_in_order(self._top, *widgets_in(self.body), self.footer)
+
+    def draw_desk(self, snapshot: Any) -> None:
+        raise NotImplementedError
 
     def head(self, title: str, header: Header) -> None:
         clear(self._head)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QGridLayout, QLineEdit
 
 from kiosk.desk.snapshots import Find, Mood, PatientCard
@@ -154,6 +156,13 @@ class FindScreen(TouchScreen):
     def _enable(self, ticks: list[Button]) -> None:
         if self.main is not None:
             self.main.setEnabled(self._chosen >= 0 and all(tick.isChecked() for tick in ticks))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Escape is Back, wherever Back leads."""
+        if event.key() == Qt.Key.Key_Escape:
+            self.ask("show-touch") if self._typing else self._back()
+        else:
+            super().keyPressEvent(event)
 
     def _back(self) -> None:
         self._typing = True
