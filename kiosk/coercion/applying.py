@@ -6,20 +6,22 @@ import re
 import zlib
 from pathlib import Path
 
-from kiosk import __version__
 from kiosk.coercion.elements import BIG, EXPLICIT, IMPLICIT, Encoding, Malformed, encode
 from kiosk.coercion.rewriting import rewrite
 from kiosk.coercion.tail import Tail, find_tail
 from kiosk.model.content import Instance, InstanceStatus
-from kiosk.model.delivery import Coerced, CoercionRefused, Plan
+from kiosk.model.delivery import (
+    IMPLEMENTATION_CLASS_UID,
+    IMPLEMENTATION_VERSION_NAME,
+    Coerced,
+    CoercionRefused,
+    Plan,
+)
 
 IMPLICIT_LE, EXPLICIT_LE = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
 DEFLATED, EXPLICIT_BE = "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"
 ENCODINGS = {IMPLICIT_LE: IMPLICIT, EXPLICIT_BE: BIG}  # every other one is Explicit VR LE
 
-# A UUID-derived root (PS3.5 B.2): ours without asking anybody.
-IMPLEMENTATION_CLASS_UID = "2.25.8494875212058759064958857104684364726"
-IMPLEMENTATION_VERSION_NAME = f"KIOSK_{__version__.replace('.', '')}"[:16]
 HEADER_BYTES = 256 * 1024 * 1024  # more before the pixels is no header; also what inflates
 
 

@@ -18,7 +18,7 @@ class Then(Enum):
 
     GO_ON = auto()
     BUSY = auto()  # go on, but a row of these stops the attempt and pauses the destination
-    ANEW = auto()  # once more on a new association, then HELD
+    ANEW = auto()  # once more on a new association, then REFUSED
     STOP = auto()  # nothing more to this destination until IT has looked
 
 
@@ -29,10 +29,10 @@ class Reaction:
 
 
 _ACCEPTED = Reaction(Answer.ACCEPTED)
-_HELD = Reaction(Answer.HELD)
+_REFUSED = Reaction(Answer.REFUSED)
 _RETRY = Reaction(Answer.RETRY)
 _BUSY = Reaction(Answer.RETRY, Then.BUSY)
-_ANEW = Reaction(Answer.HELD, Then.ANEW)
+_ANEW = Reaction(Answer.REFUSED, Then.ANEW)
 
 _EXACT = {
     0x0000: _ACCEPTED,
@@ -41,8 +41,8 @@ _EXACT = {
     0x0116: _ACCEPTED,
     0x0110: _RETRY,  # processing failure: may pass, the caller counts the tries
     0x0111: _ACCEPTED,  # duplicate SOP instance: verification tells whether it is ours
-    0x0117: _HELD,
-    0x0122: Reaction(Answer.REFUSED),
+    0x0117: _REFUSED,
+    0x0122: _REFUSED,
     0x0124: Reaction(Answer.PENDING, Then.STOP),  # not authorised: not the instance's fault
     0x0213: _BUSY,
 }
@@ -58,7 +58,7 @@ def reaction(status: int) -> Reaction:
     if status & 0xFF00 == 0xA700:
         return _BUSY
     if status & 0xFF00 == 0xA900 or status & 0xF000 == 0xC000:
-        return _HELD  # it would not be understood better again: there are no other bytes of it
+        return _REFUSED  # it would not be understood better again: there are no other bytes of it
     return _ANEW
 
 

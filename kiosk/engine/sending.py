@@ -120,10 +120,16 @@ def _give_up_on_the_unwilling(
         return
     limit = site.policy.retry.tries_for_one_instance
     tries = tx.deliveries.tries(id)
+    paused = attempt.pause
+
+    def blamed(result: InstanceResult) -> bool:
+        """A status is about the instance; so is silence when the archive is well otherwise."""
+        return result.code >= 0 or not paused
+
     refused = [
         replace(r, answer=Answer.REFUSED)
         for r in attempt.results
-        if r.answer is Answer.RETRY and r.code >= 0 and tries[r.sop_instance_uid] >= limit
+        if r.answer is Answer.RETRY and blamed(r) and tries[r.sop_instance_uid] >= limit
     ]
     tx.deliveries.record(id, refused)
 

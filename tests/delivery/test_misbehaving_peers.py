@@ -17,7 +17,7 @@ from tests.delivery.instances import CALLING, destination, outbound
 from tests.peers import LOOPBACK, free_port
 from tests.peers.scripted import Behaviour, Conversation, Scripted, scripted
 
-A, P, R, H = Answer.ACCEPTED, Answer.PENDING, Answer.RETRY, Answer.HELD
+A, P, R, X = Answer.ACCEPTED, Answer.PENDING, Answer.RETRY, Answer.REFUSED
 ABORT, RELEASE_RQ, RELEASE_RP = 7, 5, 6
 SHORT = 0.4  # seconds: for the tests in which a wait must run out
 
@@ -60,19 +60,19 @@ def at(number: int, act: Callable[[Conversation], None]) -> Behaviour:
         (0x0110, R),
         (0x0111, A),
         (0x0116, A),
-        (0x0117, H),
+        (0x0117, X),
         (0x0122, Answer.REFUSED),
         (0x0213, R),
         (0xA700, R),
         (0xA7FF, R),
-        (0xA900, H),
-        (0xA9AB, H),
+        (0xA900, X),
+        (0xA9AB, X),
         (0xB000, A),
         (0xB006, A),
         (0xB007, A),
         (0xBFFF, A),
-        (0xC000, H),
-        (0xC123, H),
+        (0xC000, X),
+        (0xC123, X),
     ],
 )
 def test_a_status_is_one_instances_and_the_rest_goes_on(
@@ -105,7 +105,7 @@ def test_a_status_that_makes_no_sense_is_tried_once_more_on_a_new_association(
 
     with scripted(by_name) as peer:
         attempt = attempt_at(peer, items)
-        assert answers(attempt) == [A, H, A]
+        assert answers(attempt) == [A, X, A]
         assert attempt.results[1].code == status
 
 

@@ -22,7 +22,7 @@ from tests.delivery.instances import CALLING, EXPECTED, destination, outbound, s
 from tests.peers.orthanc import Orthanc
 from tests.peers.web import Handler, Web, web
 
-A, P, R, H = Answer.ACCEPTED, Answer.PENDING, Answer.RETRY, Answer.HELD
+A, P, R, X = Answer.ACCEPTED, Answer.PENDING, Answer.RETRY, Answer.REFUSED
 
 
 def never() -> bool:
@@ -105,20 +105,20 @@ MODULES = [
     (200, lambda uid: stored(uid), A, 0),
     (200, lambda uid: stored(uid, 0xB000), A, 0xB000),
     (202, lambda uid: stored(uid, 0xB006), A, 0xB006),
-    (409, lambda uid: failed(uid, 0xA900), H, 0xA900),
-    (409, lambda uid: failed(uid, 0xC122), H, 0xC122),
+    (409, lambda uid: failed(uid, 0xA900), X, 0xA900),
+    (409, lambda uid: failed(uid, 0xC122), X, 0xC122),
     (409, lambda uid: failed(uid, 0xA700), R, 0xA700),
     (409, lambda uid: failed(uid, 0x0110), R, 0x0110),
     (409, lambda uid: failed(uid, 0x0122), Answer.REFUSED, 0x0122),
-    (200, lambda uid: failed(uid, 0xA900), H, 0xA900),
+    (200, lambda uid: failed(uid, 0xA900), X, 0xA900),
     (202, lambda uid: failed(uid, 0x0124), P, 0x0124),
     (202, lambda uid: None, A, 202),
-    (409, lambda uid: None, H, 409),
+    (409, lambda uid: None, X, 409),
     (200, lambda uid: stored("1.2.3"), R, 200),
     (200, lambda uid: [], R, 200),
-    (413, lambda uid: None, H, 413),
-    (400, lambda uid: None, H, 400),
-    (415, lambda uid: None, H, 415),
+    (413, lambda uid: None, X, 413),
+    (400, lambda uid: None, X, 400),
+    (415, lambda uid: None, X, 415),
     (401, lambda uid: None, P, 401),
     (403, lambda uid: None, P, 403),
     (404, lambda uid: None, P, 404),
@@ -167,7 +167,7 @@ def test_one_refused_instance_does_not_fail_the_rest(tmp_path: Path) -> None:
 
     with web(respond) as peer:
         attempt = attempt_at(peer, items)
-    assert answers(attempt) == [A, H, A]
+    assert answers(attempt) == [A, X, A]
     assert attempt.problem == ""
 
 

@@ -98,8 +98,8 @@ def _judge(destination: Destination, item: Outbound, body: Body, reply: Reply, r
 _STOP = Reaction(Answer.PENDING, Then.STOP)
 _BY_STATUS = {
     202: (Reaction(Answer.ACCEPTED), ""),
-    409: (Reaction(Answer.HELD), "conflicts with what is there"),
-    413: (Reaction(Answer.HELD), "too large for this archive"),
+    409: (Reaction(Answer.REFUSED), "conflicts with what is there"),
+    413: (Reaction(Answer.REFUSED), "too large for this archive"),
     401: (_STOP, "check user name and password"),
     403: (_STOP, "our user may not store"),
     404: (_STOP, "check the URL"),
@@ -121,7 +121,7 @@ def judge(reply: Reply, sop_instance_uid: str) -> tuple[Reaction, int, str]:
     if 300 <= reply.status < 400:
         return _STOP, reply.status, "it points elsewhere, which is not followed: check the URL"
     if 400 <= reply.status < 500:
-        return Reaction(Answer.HELD), reply.status, "the archive refused the request"
+        return Reaction(Answer.REFUSED), reply.status, "the archive refused the request"
     return Reaction(Answer.RETRY, Then.BUSY), reply.status, "no answer that can be read"
 
 
