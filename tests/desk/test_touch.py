@@ -17,6 +17,7 @@ from kiosk.desk.snapshots import (
     Result,
     SamePerson,
     Stage,
+    say,
 )
 from kiosk.desk.views.touch import seconds_left
 from kiosk.model.content import Finding, Ledger, Severity, StatedPatient
@@ -283,3 +284,34 @@ def test_a_disc_still_being_read_never_leaves_the_screen(world: World) -> None:
     world.insert()
     world.at += timedelta(hours=1)
     assert isinstance(body(world), Reading)
+
+
+def test_a_disc_that_is_out_is_not_offered_to_be_taken_out(world: World) -> None:
+    """The button goes with the disc."""
+    world.insert()
+    world.drive(DriveState.DISC_OK)
+    world.fail(Finding("medium-blank", Severity.ERROR))
+    shown = body(world)
+    assert isinstance(shown, Problem)
+    assert shown.drive == "/dev/sr0"
+    world.drive(DriveState.TRAY_OPEN)
+    shown = body(world)
+    assert isinstance(shown, Problem)
+    assert shown.drive == ""
+
+
+def test_a_disc_that_was_here_before_says_when_and_what_became_of_it(world: World) -> None:
+    """KX-301, so that nobody waits for it twice."""
+    jane(world)
+    (delivery,) = world.release()
+    world.answer(delivery, Answer.VERIFIED, 3)
+    world.move(DeliveryState.SENT)
+    world.move(DeliveryState.COMMITTED)
+    world.wait(hours=24)
+    world.insert()
+    world.catalog(StatedPatient(JANE, (study("1.2.3", 3),)))
+    shown = body(world)
+    assert isinstance(shown, Reading)
+    (notice,) = shown.notices
+    assert notice.message.id == "KX-301"
+    assert notice.message.values["state"] == say("stage.checked")

@@ -31,7 +31,7 @@ from kiosk.desk.views.rows import HIM, case_lines, reason_codes
 from kiosk.model.content import Ledger, Severity
 from kiosk.model.delivery import Change, Plan
 from kiosk.model.matching import Action, Candidate
-from kiosk.model.medium import MediumKind
+from kiosk.model.medium import DriveState, MediumKind
 from kiosk.model.plain import from_plain
 from kiosk.model.work import Case, CaseState, Intake, IntakeState
 from kiosk.store import Transaction
@@ -88,18 +88,22 @@ def _idle(tx: Transaction, station: str) -> Idle:
     return Idle(lines, (Notice(Mood.NOTE, say("KX-150")),) if away else ())
 
 
-def _drive(intake: Intake) -> str:
-    """The device to open, when the disc lies in a drive of ours."""
-    return intake.medium.location if intake.medium.kind is MediumKind.OPTICAL else ""
+def _drive(tx: Transaction, intake: Intake) -> str:
+    """The device to open, as long as the disc lies in a drive of ours."""
+    if intake.medium.kind is not MediumKind.OPTICAL:
+        return ""
+    states = {d.device: d.state for d in tx.intakes.drives(intake.station)}
+    device = intake.medium.location
+    return device if states.get(device, DriveState.DISC_OK) is DriveState.DISC_OK else ""
 
 
 def _copying(tx: Transaction, intake: Intake, now: datetime) -> Reading:
     progress = tx.intakes.progress(intake.id)
     if progress is None:
         seconds = int((now - datetime.fromisoformat(intake.created_at)).total_seconds())
-        slow = seconds >= SLOW_DRIVE_SECONDS and bool(_drive(intake))
+        slow = seconds >= SLOW_DRIVE_SECONDS and bool(_drive(tx, intake))
         notices = (Notice(Mood.BUSY, say("KX-104", n=seconds)),) if slow else ()
-        return Reading(intake.ticket, intake.id, notices=notices, drive=_drive(intake))
+        return Reading(intake.ticket, intake.id, notices=notices, drive=_drive(tx, intake))
     phase = Phase.CHECKING if progress.phase == "checking" else Phase.COPYING
     started = datetime.fromisoformat(intake.created_at)
     left = seconds_left(progress.bytes_done, progress.bytes_total, (now - started).total_seconds())
@@ -113,7 +117,7 @@ def _copying(tx: Transaction, intake: Intake, now: datetime) -> Reading:
         files_done=progress.files_done,
         files_total=progress.files_total,
         seconds_left=left,
-        drive=_drive(intake),
+        drive=_drive(tx, intake),
     )
 
 
@@ -138,7 +142,7 @@ def _checking(tx: Transaction, intake: Intake) -> Reading:
         files_done=files,
         files_total=files,
         copied=True,
-        drive=_drive(intake),
+        drive=_drive(tx, intake),
     )
 
 
@@ -179,9 +183,9 @@ def _matching(tx: Transaction, intake: Intake, cases: tuple[Case, ...]) -> Readi
         files_done=ledger.files,
         files_total=ledger.files,
         studies=studies,
-        notices=damage(studies, ledger),
+        notices=(*damage(studies, ledger), *again(tx, intake)),
         copied=True,
-        drive=_drive(intake),
+        drive=_drive(tx, intake),
     )
 
 
@@ -190,6 +194,20 @@ def damage(studies: tuple[StudyLine, ...], ledger: Ledger) -> tuple[Notice, ...]
     hurt = sum(s.damaged for s in studies) + ledger.unreadable
     total = sum(s.images for s in studies) + ledger.unreadable
     return (Notice(Mood.CARE, say("KX-120", n=hurt, m=total)),) if hurt else ()
+
+
+def again(tx: Transaction, intake: Intake) -> tuple[Notice, ...]:
+    """KX-301 where the same disc was brought in before: when, and how far that is."""
+    mark = intake.medium.fingerprint
+    before = [i for i in tx.intakes.of_medium(mark) if i.id < intake.id] if mark else []
+    if not before:
+        return ()
+    cases = tx.cases.of_intake(before[0].id)
+    stages = [s.stage for case in cases for s in case_lines(tx, case)]
+    worst = min(stages, key=_ORDER.index, default=Stage.STOPPED)
+    day = datetime.fromisoformat(before[0].created_at).astimezone().date()
+    said = say("KX-301", date=day, state=say(f"stage.{worst.value}"))
+    return (Notice(Mood.NOTE, said),)
 
 
 def _asks(tx: Transaction, intake: Intake, case: Case) -> TouchBody:
@@ -218,7 +236,7 @@ def _asks(tx: Transaction, intake: Intake, case: Case) -> TouchBody:
         fields,
         studies=len(studies),
         images=sum(s.images for s in studies),
-        drive=_drive(intake),
+        drive=_drive(tx, intake),
     )
 
 
@@ -255,7 +273,7 @@ def _him(tx: Transaction, intake: Intake, cases: tuple[Case, ...]) -> HimFinishe
         len(studies),
         sum(s.images for s in studies),
         damage(studies, ledger),
-        _drive(intake),
+        _drive(tx, intake),
     )
 
 
@@ -271,8 +289,8 @@ def _result(tx: Transaction, intake: Intake, cases: tuple[Case, ...]) -> Result:
         patients,
         left,
         ledger.files,
-        damage(studies, ledger),
-        _drive(intake),
+        (*damage(studies, ledger), *again(tx, intake)),
+        _drive(tx, intake),
     )
 
 
@@ -335,7 +353,7 @@ PROBLEMS: dict[str, tuple[ProblemKind, str]] = {
 def _problem(tx: Transaction, intake: Intake) -> Problem:
     ledger = tx.intakes.ledger(intake.id) or Ledger()
     kind, message = problem_of(intake, ledger)
-    return Problem(intake.ticket, intake.id, kind, message, drive=_drive(intake))
+    return Problem(intake.ticket, intake.id, kind, message, drive=_drive(tx, intake))
 
 
 def problem_of(intake: Intake, ledger: Ledger) -> tuple[ProblemKind, Message]:

@@ -29,7 +29,8 @@ class ResultScreen(TouchScreen):
         look = self.look
         self.title.setText("")
         self.body.addWidget(NoticePanel(look, body.headline, "large"))
-        for notice in body.notices[:1]:
+        low = self.height() < look.theme.px(LOW)
+        for notice in body.notices[: 1 if low else 2]:
             self.body.addWidget(NoticePanel(look, notice))
         both = row(spacing=look.theme.px("pad"))
         aside = QWidget()
