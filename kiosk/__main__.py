@@ -12,7 +12,15 @@ import typer
 
 from kiosk import __version__
 from kiosk.cli import adt, importing, inspecting
-from kiosk.cli.context import ConfigOption, JsonOption, fail, opened, read_policy, say
+from kiosk.cli.context import (
+    ConfigOption,
+    JsonOption,
+    fail,
+    fail_unexpectedly,
+    opened,
+    read_policy,
+    say,
+)
 from kiosk.model.patient import Identifier
 from kiosk.policy import Policy
 
@@ -141,7 +149,10 @@ def _options(
 def main() -> None:
     logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("kiosk").setLevel(logging.INFO)
-    app()
+    try:
+        app()
+    except Exception as e:  # the text of an exception, or a traceback, may show a patient's data
+        fail_unexpectedly(e)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from kiosk import identity
+from kiosk.engine import place_of
 from kiosk.policy import ConfigError, Policy, load, state_folder
 from kiosk.store import Store, StoreUnusable, Vault
 from kiosk.store import open as open_store
@@ -79,3 +80,12 @@ def fail(text: str, code: int = 1) -> NoReturn:
     """One sentence that says what to do, and the contract's exit code."""
     say(text)
     raise typer.Exit(code)
+
+
+def fail_unexpectedly(error: Exception) -> NoReturn:
+    """A defect of ours, at the program's last line: what it means, a code for IT, exit 1."""
+    say(
+        "Something went wrong in this program. What was read and queued before is kept. "
+        f"Tell IT this code: KX-599-{type(error).__name__} at {place_of(error)}."
+    )
+    raise SystemExit(1)

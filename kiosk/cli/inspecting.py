@@ -11,7 +11,7 @@ from kiosk import sandbox
 from kiosk.cli.context import say
 from kiosk.engine import reading
 from kiosk.model.content import Catalog, Finding, Severity, StatedPatient, Study
-from kiosk.model.medium import Medium, Progress
+from kiosk.model.medium import Medium, MediumKind, Progress
 from kiosk.model.plain import to_plain
 from kiosk.policy import Policy
 
@@ -25,7 +25,7 @@ def inspect(location: Path, policy: Policy) -> tuple[dict[str, Any], int]:
             report = sandbox.read(location.absolute(), Path(folder), policy.limits, _show)
             found = sandbox.catalog(Path(folder), policy.limits)
         except sandbox.JobFailed as e:
-            return _failed(e.finding), code_of_failure(e.finding)
+            return _failed(location, e.finding), code_of_failure(e.finding)
     return _report(report.medium, _explained(found)), exit_code(found)
 
 
@@ -60,12 +60,18 @@ def code_of_failure(finding: Finding) -> int:
     return 5 if finding.code in NOTHING else 1
 
 
-def _failed(finding: Finding) -> dict[str, Any]:
-    empty = Catalog(findings=(finding,))
-    return _report(None, empty)
+def _failed(location: Path, finding: Finding) -> dict[str, Any]:
+    kind = MediumKind.IMAGE
+    if location.is_dir():
+        kind = MediumKind.FOLDER
+    elif location.is_block_device():
+        kind = MediumKind.OPTICAL
+    elif location.suffix.lower() == ".zip":
+        kind = MediumKind.ZIP
+    return _report(Medium(kind, str(location)), Catalog(findings=(finding,)))
 
 
-def _report(medium: Medium | None, catalog: Catalog) -> dict[str, Any]:
+def _report(medium: Medium, catalog: Catalog) -> dict[str, Any]:
     directory = to_plain(catalog.directory)
     fileset_id = directory.pop("fileset_id")
     return {
@@ -77,9 +83,7 @@ def _report(medium: Medium | None, catalog: Catalog) -> dict[str, Any]:
     }
 
 
-def _medium(medium: Medium | None, fileset_id: str) -> dict[str, Any] | None:
-    if medium is None:
-        return None
+def _medium(medium: Medium, fileset_id: str) -> dict[str, Any]:
     return {
         "kind": medium.kind.value,
         "label": medium.label,

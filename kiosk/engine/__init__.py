@@ -1,6 +1,6 @@
 """The machine's hand: the pipeline table, its steps, workers with leases, children that read."""
 
 from kiosk.engine.parts import Site
-from kiosk.engine.worker import AlreadyRunning, Engine, alone
+from kiosk.engine.worker import AlreadyRunning, Engine, alone, place_of
 
-__all__ = ["AlreadyRunning", "Engine", "Site", "alone"]
+__all__ = ["AlreadyRunning", "Engine", "Site", "alone", "place_of"]

@@ -143,7 +143,7 @@ class Engine:
             log.warning("%s %d: the database is busy, tried again later", step.name, lease.id)
         except Exception as e:  # a defect of ours must cost one row, never the engine
             # The text of an exception may quote a header: only its type and place are logged.
-            log.error("%s %d: %s at %s", step.name, lease.id, type(e).__name__, _place(e))
+            log.error("%s %d: %s at %s", step.name, lease.id, type(e).__name__, place_of(e))
             self._settle(step, lease, _failed(step, f"defect-{type(e).__name__.lower()}"))
 
     def _settle(self, step: Step, lease: Lease, settlement: Settlement) -> None:
@@ -180,7 +180,8 @@ def _failed(step: Step, code: str) -> Settlement:
     return lambda tx, lease: step.fail(tx, lease, code)
 
 
-def _place(error: BaseException) -> str:
+def place_of(error: BaseException) -> str:
+    """File and line where it was raised: all that a log may say, the text may quote a header."""
     trace = error.__traceback__
     while trace and trace.tb_next:
         trace = trace.tb_next
