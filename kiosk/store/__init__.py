@@ -3,6 +3,7 @@ change of state is one transaction with its journal line."""
 
 from sqlalchemy.exc import OperationalError as DatabaseBusy
 
+from kiosk.store.cases import Outline
 from kiosk.store.database import Store, StoreUnusable, Transaction, open
 from kiosk.store.deliveries import DestinationState, Held
 from kiosk.store.lease import Lease, LeaseLost
@@ -14,6 +15,7 @@ __all__ = [
     "Held",
     "Lease",
     "LeaseLost",
+    "Outline",
     "Store",
     "StoreUnusable",
     "Transaction",

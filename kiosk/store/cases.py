@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, func, select, update
 
 from kiosk.model.content import Instance, InstanceStatus, Series, StatedPatient, Study
 from kiosk.model.matching import Action, Proposal, Resolution
@@ -19,6 +21,16 @@ from kiosk.store.lease import Lease
 from kiosk.store.tables import instance, intake, patient_case, series, study
 
 OWNED_FOR = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A study without its instances: its row id, its series (the largest first), and how many
+    instances are in which status."""
+
+    id: int
+    study: Study
+    counts: dict[InstanceStatus, int]
 
 
 class Cases:
@@ -86,6 +98,39 @@ class Cases:
         """The case's studies with their row ids, series and instances as cataloged."""
         query = select(study).where(study.c.case_id == case_id).order_by(study.c.id)
         return tuple((row.id, self._study(row)) for row in self._connection.execute(query))
+
+    def outlines(self, case_id: int) -> tuple[Outline, ...]:
+        """The case's studies as a screen shows them, without reading a row for each instance."""
+        rows = self._connection.execute(
+            select(study).where(study.c.case_id == case_id).order_by(study.c.id)
+        ).all()
+        return tuple(self._outline(row) for row in rows)
+
+    def outline(self, study_id: int) -> Outline:
+        row = self._connection.execute(select(study).where(study.c.id == study_id)).one()
+        return self._outline(row)
+
+    def _outline(self, row: Row[Any]) -> Outline:
+        query = (
+            select(series.c.id, instance.c.status, func.count().label("count"))
+            .join(instance, instance.c.series == series.c.id)
+            .where(series.c.study == row.id)
+            .group_by(series.c.id, instance.c.status)
+        )
+        counts: Counter[InstanceStatus] = Counter()
+        held: Counter[int] = Counter()
+        for line in self._connection.execute(query):
+            counts[InstanceStatus(line[1])] += int(line[2])
+            held[int(line[0])] += int(line[2])
+        stated = from_plain(Study, {**row.attributes, "series": []})
+        lines = self._connection.execute(
+            select(series.c.id, series.c.attributes).where(series.c.study == row.id)
+        )
+        found = {
+            line.id: from_plain(Series, {**line.attributes, "instances": []}) for line in lines
+        }
+        largest = tuple(found[id] for id, _ in held.most_common())
+        return Outline(row.id, replace(stated, series=largest), dict(counts))
 
     def study(self, id: int) -> Study:
         return self._study(self._connection.execute(select(study).where(study.c.id == id)).one())

@@ -74,7 +74,7 @@ def _oldest(tx: Transaction, waiting: list[Delivery], now: datetime) -> int:
 
 
 def _row(tx: Transaction, each: Delivery) -> DeliveryRow:
-    study = tx.cases.study(tx.deliveries.study_of(each.id))
+    outline = tx.cases.outline(tx.deliveries.study_of(each.id))
     intake = tx.intakes.get(tx.cases.get(each.case).intake)
     problem = each.problem
     if not problem and each.state in STUCK:
@@ -84,7 +84,7 @@ def _row(tx: Transaction, each: Delivery) -> DeliveryRow:
         each.id,
         intake.ticket,
         each.destination,
-        sent_line(tx, study, (each,)),
+        sent_line(tx, outline, (each,)),
         each.attempts,
         each.due_at,
         problem,

@@ -2,55 +2,46 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 
 from kiosk.desk.snapshots import Stage, StudyLine
-from kiosk.model.content import InstanceStatus, Study
+from kiosk.model.content import InstanceStatus
 from kiosk.model.delivery import Answer
 from kiosk.model.matching import Comparison
 from kiosk.model.patient import PatientIdentity
 from kiosk.model.work import Case, CaseState, Delivery, DeliveryState
-from kiosk.store import Transaction
+from kiosk.store import Outline, Transaction
 
 HIM = (CaseState.AWAITING, CaseState.RECALLED)
 PROVED = (DeliveryState.COMMITTED, DeliveryState.NOTIFIED)
 STUCK = (DeliveryState.FAILED, DeliveryState.HELD, DeliveryState.ABORTED)
 
 
-def study_line(study: Study, stage: Stage = Stage.WAITING) -> StudyLine:
-    """A study as it lies on the disc, before anything is sent."""
-    damaged = sum(i.status is InstanceStatus.DAMAGED for i in study.instances)
-    held = sum(i.status is InstanceStatus.UNSUPPORTED for i in study.instances)
+def study_line(outline: Outline, stage: Stage = Stage.WAITING) -> StudyLine:
+    """A study as it lies on the disc, before anything is sent. Its kind is that of its largest
+    series: a report beside the images does not name the study."""
+    study, counts = outline.study, outline.counts
     return StudyLine(
         study.study_instance_uid,
-        _modality(study),
+        study.series[0].modality if study.series else "",
         study.description or next((s.description for s in study.series if s.description), ""),
         study.date,
         study.institution,
-        images=len(study.instances),
-        damaged=damaged,
-        held=held,
+        images=sum(counts.values()),
+        damaged=counts.get(InstanceStatus.DAMAGED, 0),
+        held=counts.get(InstanceStatus.UNSUPPORTED, 0),
         stage=stage,
     )
 
 
-def _modality(study: Study) -> str:
-    """The kind that most of its images have: a report beside them does not name the study."""
-    counts: Counter[str] = Counter()
-    for series in study.series:
-        counts[series.modality] += len(series.instances)
-    return counts.most_common(1)[0][0] if counts else ""
-
-
-def sent_line(tx: Transaction, study: Study, deliveries: Iterable[Delivery]) -> StudyLine:
+def sent_line(tx: Transaction, outline: Outline, deliveries: Iterable[Delivery]) -> StudyLine:
     """A study on its way: of several archives the one that is furthest behind."""
-    lines = [_delivered(study, d, tx.deliveries.counts(d.id)) for d in deliveries]
-    return min(lines, key=lambda line: (line.checked, line.received), default=study_line(study))
+    lines = [_delivered(outline, d, tx.deliveries.counts(d.id)) for d in deliveries]
+    return min(lines, key=lambda line: (line.checked, line.received), default=study_line(outline))
 
 
-def _delivered(study: Study, delivery: Delivery, counts: dict[Answer, int]) -> StudyLine:
-    line = study_line(study)
+def _delivered(outline: Outline, delivery: Delivery, counts: dict[Answer, int]) -> StudyLine:
+    line = study_line(outline)
     checked = counts.get(Answer.VERIFIED, 0)
     received = checked + counts.get(Answer.ACCEPTED, 0)
     refused, held = counts.get(Answer.REFUSED, 0), counts.get(Answer.HELD, 0)
@@ -85,12 +76,13 @@ def case_lines(tx: Transaction, case: Case) -> tuple[StudyLine, ...]:
     """Every study of a case: as on the disc until it is released, then as delivered."""
     deliveries = tx.deliveries.of_case(case.id)
     lines = []
-    for _, study in tx.cases.studies(case.id):
-        mine = [d for d in deliveries if d.study_instance_uid == study.study_instance_uid]
+    for outline in tx.cases.outlines(case.id):
+        uid = outline.study.study_instance_uid
+        mine = [d for d in deliveries if d.study_instance_uid == uid]
         stage = Stage.HIM if case.state in HIM else Stage.WAITING
         if case.state in (CaseState.REJECTED, CaseState.FAILED):
             stage = Stage.STOPPED
-        lines.append(sent_line(tx, study, mine) if mine else study_line(study, stage))
+        lines.append(sent_line(tx, outline, mine) if mine else study_line(outline, stage))
     return tuple(lines)
 
 

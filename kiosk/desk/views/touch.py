@@ -307,8 +307,8 @@ _ORDER = list(Stage)
 
 def changes_of(tx: Transaction, case: Case) -> tuple[Change, ...]:
     """What is written into the headers, from the first study's stored plan."""
-    for row, _ in tx.cases.studies(case.id):
-        if (stored := tx.cases.plan(row)) is not None:
+    for outline in tx.cases.outlines(case.id):
+        if (stored := tx.cases.plan(outline.id)) is not None:
             return from_plain(Plan, stored).changes
     return ()
 
