@@ -110,7 +110,7 @@ def _fit(one: Reading, other: Reading, how: tuple[bool, bool, bool], sex: str) -
     turned, former, unnamed = how
     family = family_level(one.family, one.whole, other.family, other.whole)
     given = "newborn" if unnamed else given_level(one.given, other.given)
-    if given in ("uses-middle", "crossed-initials") and family not in _WHOLE_FAMILY:
+    if given == "uses-middle" and family not in _WHOLE_FAMILY:
         given = "different"  # too little left that agrees to say that it is one person's name
     middle = "missing"  # it says nothing where the given names are of two people
     if given in _ALIKE_GIVEN or given == "initial":
@@ -280,7 +280,6 @@ _GIVEN_WORDS = {
     "one-edit": "given name differs in one letter",
     "uses-middle": "given name is the other's middle name",
     "short-form": "one given name is a short form of the other",
-    "crossed-initials": "given and middle initials are exchanged",
     "sounds-alike": "given names sound alike",
     "newborn": "temporary name of a newborn",
     "different": "given name differs",

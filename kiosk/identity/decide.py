@@ -23,7 +23,7 @@ from kiosk.policy.sections import Identity
 
 _POOLED = 5  # so many leading candidates are looked at as duplicates of each other
 _EQUAL_BITS = 1.0  # a rival within that of the chosen candidate has equal evidence
-_ONE_PERSON = 0.99  # two local records that probably one person's are no rivals
+_ONE_PERSON = 0.999  # two local records that probably one person's are no rivals
 _RIVAL = "another registered person fits equally well"
 
 

@@ -69,7 +69,7 @@ def _bare(family: str) -> str:
 @lru_cache(maxsize=1 << 16)
 def given_level(one: Words, other: Words) -> str:
     """`exact`, `nickname`, `short-form`, `one-edit`, `sounds-alike`, `initial`, `uses-middle`,
-    `crossed-initials`, `different` or `missing`, for given names followed by their middle names."""
+    `different` or `missing`, for given names followed by their middle names."""
     if not one or not other or one[0].isascii() != other[0].isascii():
         return "missing"
     if one[0] == other[0] or _joined(one, other):
@@ -78,7 +78,7 @@ def given_level(one: Words, other: Words) -> str:
         return level
     if _uses_middle(one, other):
         return "uses-middle"
-    return level or ("crossed-initials" if _crossed(one, other) else "different")
+    return level or "different"
 
 
 def _joined(one: Words, other: Words) -> bool:
@@ -114,13 +114,6 @@ def _is_middle(one: Words, other: Words) -> bool:
     if len(one[0]) == 1 or not any(near(one[0], m) in ("exact", "one-edit") for m in other[1:]):
         return False
     return not one[1:] or any(_middle_pair(m, other[0]) != "conflict" for m in one[1:])
-
-
-def _crossed(one: Words, other: Words) -> bool:
-    """`CHRISTINE L` and `LESLIE C`: each one's initial is the other's middle initial."""
-    if not one[1:] or not other[1:] or one[0][0] == other[0][0]:
-        return False
-    return one[0][0] == other[1][0] and other[0][0] == one[1][0]
 
 
 def middle_level(one: Words, other: Words) -> str:

@@ -46,7 +46,6 @@ GIVEN: Final = {
     "short-form": 1.5,
     "sounds-alike": 1.0,
     "uses-middle": -0.5,
-    "crossed-initials": -2.0,
     "different": -8.0,
     "newborn": 0.0,
     "missing": 0.0,
@@ -180,8 +179,9 @@ def one_person(comparison: Comparison, size: int) -> float:
     other: an open duplicate, a twin, or two people who agree by chance. Name, birth date and sex
     alone never make it: two people may share them, and who is who is then not for us to say."""
     level = {e.field: e.level for e in comparison.evidence}
-    corroborated = (
-        "same" in (level["address"], level["telephone"]) or level.get("middle") == "exact"
+    corroborated = "same" in (level["address"], level["telephone"]) or level.get("middle") in (
+        "exact",
+        "initial",
     )
     if comparison.capped_by or not corroborated:
         return 0.0

@@ -30,6 +30,7 @@ def veto(stated: PatientIdentity, local: LocalPatient, evidence: Sequence[Eviden
         or (_one_of_several(stated, local, level) and "newborn of a multiple birth")
         or (_nameless(stated, local, level) and "no full name to compare")
         or (level.get("given") == "different" and _given_words(level))
+        or (_brother_and_sister(level) and "sex and given name differ: brother and sister?")
         or (level.get("middle") == "conflict" and "middle names differ: a namesake?")
         or (
             level["identifier"] == "contradicts"
@@ -64,6 +65,11 @@ def _one_of_several(stated: PatientIdentity, local: LocalPatient, level: dict[st
         return False
     letters = {parse(i.name).newborn for i in (stated, local.identity)} - {"", "-"}
     return local.multiple_birth or bool(letters)
+
+
+def _brother_and_sister(level: dict[str, str]) -> bool:
+    """ANGELO and ANGELICA: alike names of twins, where a wrong sex alone is a slip."""
+    return level["sex"] == "conflict" and level.get("given") not in ("exact", None)
 
 
 def _given_words(level: dict[str, str]) -> str:

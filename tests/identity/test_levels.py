@@ -32,7 +32,7 @@ GIVEN = [
     ("sounds-alike", "GARCIA^SHAWNDRA", "GARCIA^SHONDRAH"),
     ("initial", "GARCIA^J", "GARCIA^JAMES"),
     ("uses-middle", "GARCIA^PAUL^R", "GARCIA^ROBERT^PAUL"),
-    ("crossed-initials", "GARCIA^PAUL^R", "GARCIA^ROBERT^P"),
+    ("different", "GARCIA^PAUL^R", "GARCIA^ROBERT^P"),
     ("different", "GARCIA^PAUL^R", "GARCIA^KEVIN^PAUL"),
     ("different", "GARCIA^PAUL", "GARCIA^KEVIN"),
     ("newborn", "GARCIA^BABYBOY", "GARCIA^KEVIN"),

@@ -45,6 +45,10 @@ VETOES = {
         held(PatientStatus.INACTIVE),
     ),
     "the local record is a test patient": (on_disc("MOREAU^JANE^Q"), held(PatientStatus.TEST)),
+    "sex and given name differ: brother and sister?": (
+        on_disc("MOREAU^JOHNNY", sex="F"),
+        JOHN,
+    ),
     "middle names differ: a namesake?": (on_disc("MOREAU^JANE^ROSE"), JANE),
     "the disc carries our number of another patient": (
         on_disc("MOREAU^JANE^Q", identifiers=(Identifier("2", "HOSP"),)),
