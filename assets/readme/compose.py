@@ -25,7 +25,7 @@ SHOWN = (  # name, left, top, width: three desks, the front desk's first
 SIZE = (1220, 838)
 
 
-def main() -> int:
+def main() -> None:
     application = QGuiApplication(sys.argv[:1])
     picture = QImage(*SIZE, QImage.Format.Format_RGB32)
     picture.fill(QColor("white"))
@@ -33,8 +33,7 @@ def main() -> int:
     for name, left, top, width in SHOWN:
         screen = QImage(str(SCREENS / f"{name}.png"))
         if screen.isNull():
-            print(f"{name}: not there. Run `make screens` first.", file=sys.stderr)
-            return 1
+            sys.exit(f"{name}: not there. Run `make screens` first.")
         small = screen.scaledToWidth(width, Qt.TransformationMode.SmoothTransformation)
         painter.drawImage(left, top, small)
         painter.setPen(QColor("#9aa7b5"))
@@ -42,8 +41,7 @@ def main() -> int:
     painter.end()
     picture.save(str(Path(__file__).with_name("screens.png")))
     del application
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
