@@ -75,7 +75,7 @@ BIRTH_DATE: Final = {
     "different": -11.0,
     "missing": 0.0,
 }
-NEW_YEAR: Final = -6.0  # 1 January is given to people whose birthday nobody knows
+NEW_YEAR: Final = -7.5  # 1 January is given to people whose birthday nobody knows
 
 SEX: Final = {"same": 1.0, "conflict": -6.5, "missing": 0.0}
 SUFFIX: Final = {"same": 4.0, "conflict": -6.0, "missing": 0.0}
