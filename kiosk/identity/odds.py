@@ -2,7 +2,7 @@
 
 Weights are bits: log2 of how much more often an outcome happens when both records are of one person
 than when they are of two people drawn at random. The shares for one person were counted on labelled
-synthetic discs (IDENTITY 3.2: one seed, US name mix) and rounded; those for two people follow from
+synthetic discs (a seeded generator, US name mix) and rounded; those for two people follow from
 how many names and birth dates there are. A site without labels starts from these. Missing is 0
 everywhere: no evidence, not disagreement.
 """
@@ -88,7 +88,7 @@ MOTHER: Final = {"same": 5.0, "different": 0.0, "missing": 0.0}
 REGISTERED: Final = 0.85  # of the discs that reach a desk, whose owner is registered
 TWINS: Final = 0.03  # of people who are a twin
 DUPLICATES: Final = 0.03  # of records that have an open duplicate
-PICKED: Final = 0.998  # of picks that are right (IDENTITY 3.5 assumes 0.21 % mistakes)
+PICKED: Final = 0.998  # of picks that are right: 0.2 % are taken to be mistakes
 
 Pairs = Mapping[tuple[int, int], float]
 
@@ -106,7 +106,7 @@ class Priors:
 
 
 def priors(size: int, verifying: bool) -> Priors:
-    """The larger the index, the more of its records agree by chance (IDENTITY 3.7)."""
+    """The larger the index, the more of its records agree by chance."""
     records = max(size, 1)
     if not verifying:
         nobody = 1 - REGISTERED
