@@ -92,9 +92,14 @@ def _register(sheet: Sheet, event: RegistrationEvent, patient: PatientFields) ->
 
 
 def _without_others(sheet: Sheet, record: Record, patient: PatientFields) -> PatientFields:
-    """The fields without numbers that another record has: one merged into this, which gets them
-    back when it is un-merged."""
-    mine = tuple(i for i in patient.identifiers if (sheet.owner(i) or record).key == record.key)
+    """The fields without numbers that this record gave up, which are not revived, and those that
+    another has: one merged into this, which gets them back when it is un-merged."""
+    gone = {number(i) for i, _ in record.prior}
+    mine = tuple(
+        i
+        for i in patient.identifiers
+        if (sheet.owner(i) or record).key == record.key and number(i) not in gone
+    )
     return patient if len(mine) == len(patient.identifiers) else replace(patient, identifiers=mine)
 
 

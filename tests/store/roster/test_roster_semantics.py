@@ -175,6 +175,15 @@ def test_an_update_for_a_merged_number_does_not_touch_the_survivor(hospital: Hos
     assert hospital.of("1") == before
 
 
+def test_a_number_given_up_is_not_revived_by_an_update_that_still_lists_it(
+    hospital: Hospital,
+) -> None:
+    hospital.send("A28", f"1~C:5||{ANN}")
+    hospital.merge("9", into="1")
+    hospital.send("A08", f"9~C:5||{ANN}")
+    assert values(hospital.of("9")) == (["1", "5"], ["9"])
+
+
 def test_a_changed_number_leads_to_the_same_patient_and_a_taken_one_is_refused(
     hospital: Hospital,
 ) -> None:
