@@ -89,10 +89,10 @@ def _joined(one: Words, other: Words) -> bool:
 def _first_level(one: str, other: str) -> str:
     if len(one) == 1 or len(other) == 1:
         return "initial" if one[0] == other[0] else ""
-    if forms := nicknames.shared_forms(one, other):
-        # NELLIE and NORAH may both be ELEANOR, or twins; MOHAMED and MUHAMMAD are one name.
-        if one in forms or other in forms or sound(one)[:2] == sound(other)[:2]:
-            return "nickname"
+    forms = nicknames.shared_forms(one, other)
+    # NELLIE and NORAH may both be ELEANOR, or twins; MOHAMED and MUHAMMAD are one name.
+    if forms and (forms & {one, other} or sound(one)[:2] == sound(other)[:2]):
+        return "nickname"
     short, long = sorted((one, other), key=len)
     if _short_form(short, long):
         return "short-form"
