@@ -26,6 +26,8 @@ FINAL = {IntakeState.CLOSED, IntakeState.REJECTED, IntakeState.FAILED, IntakeSta
 
 def receive(context: Context, location: Path, operator: str, picked: Identifier | None) -> Intake:
     """A new intake for the medium. Ends the program where there is none to read."""
+    if picked is not None and not picked.issuer:
+        picked = Identifier(picked.value, context.policy.identity.local_issuer)
     if not context.policy.destination:
         fail("No destination is configured: add a [[destination]] to the configuration.", code=2)
     try:

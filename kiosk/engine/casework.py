@@ -16,6 +16,8 @@ from kiosk.model.plain import to_plain
 from kiosk.model.work import Case
 from kiosk.store import Held, Lease, Transaction
 
+CANDIDATES = 60  # the right record is among the first 60 as often as among the first 200
+
 REVIEW_ONLY = "This site lets nobody through without a person yet."
 STALE = "The list of patients is too old to decide alone."
 CONFLICT = "The disc has two different images under one number."
@@ -49,7 +51,7 @@ def candidates(
     tx: Transaction, stated: PatientIdentity, picked: Identifier | None
 ) -> tuple[tuple[LocalPatient, ...], IndexStatistics]:
     """The roster's records worth comparing, the picked one first, and how common their names."""
-    found = tx.roster.candidates(identity.keys(stated))
+    found = tx.roster.candidates(identity.keys(stated), CANDIDATES)
     if picked and (chosen := tx.roster.resolve(picked)):
         found = (chosen, *(each for each in found if each.key != chosen.key))
     names = identity.name_keys(stated).union(*map(identity.name_keys_of, found))

@@ -1,10 +1,8 @@
 """Memory: rows (SQLAlchemy Core, Alembic) and bytes (the vault). One module per aggregate; every
 change of state is one transaction with its journal line."""
 
-from sqlalchemy.exc import OperationalError as DatabaseBusy
-
 from kiosk.store.cases import Outline
-from kiosk.store.database import Store, StoreUnusable, Transaction, open
+from kiosk.store.database import DatabaseBusy, Store, StoreUnusable, Transaction, open
 from kiosk.store.deliveries import DestinationState, Held
 from kiosk.store.lease import Lease, LeaseLost
 from kiosk.store.vault import Vault

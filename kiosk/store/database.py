@@ -44,6 +44,19 @@ class StoreUnusable(RuntimeError):
     """The database cannot be used; the text says why and what to do."""
 
 
+class DatabaseBusy(StoreUnusable):
+    """The database did not take it now: locked by another, full, or away. Nothing was written."""
+
+
+@contextmanager
+def _busy() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as e:
+        # Without its cause's text: that would quote the statement.
+        raise DatabaseBusy("The database cannot take this now. Nothing was written.") from e
+
+
 class Transaction:
     """What can be done to the rows, aggregate by aggregate, inside one transaction."""
 
@@ -90,13 +103,13 @@ class Store:
     @contextmanager
     def begin(self) -> Iterator[Transaction]:
         """A transaction that may write: committed at the end of the block, or rolled back."""
-        with self.engine.begin() as connection:
+        with _busy(), self.engine.begin() as connection:
             yield Transaction(connection, self)
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         """One consistent snapshot, without the write lock."""
-        with self.engine.connect() as connection:
+        with _busy(), self.engine.connect() as connection:
             connection = connection.execution_options(kiosk_read=True)
             with connection.begin():
                 yield Transaction(connection, self)
@@ -153,12 +166,15 @@ def open(
 def _engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_pre_ping=True)
+        return create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     # Threads of the engine each hold their own connection; nothing is shared across a fork.
     engine = create_engine(
-        parsed, poolclass=QueuePool if parsed.database else NullPool, pool_size=16
+        parsed,
+        hide_parameters=True,
+        poolclass=QueuePool if parsed.database else NullPool,
+        pool_size=16,
     )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
