@@ -93,12 +93,15 @@ def match(
 
 
 @app.command()
-def engine(config: ConfigOption = None) -> None:
+def engine(
+    config: ConfigOption = None,
+    beside: Annotated[bool, typer.Option("--beside", hidden=True)] = False,
+) -> None:
     """The service: reads, matches, sends and verifies until it is told to stop (SIGTERM)."""
     from kiosk.cli import service
 
     with opened(config) as context:
-        service.run_engine(context)
+        service.run_engine(context, beside)
 
 
 @app.command()

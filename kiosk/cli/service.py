@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import getpass
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -27,11 +28,14 @@ MOODS = {check.PASS: Mood.GOOD, check.WARN: Mood.CARE, check.FAIL: Mood.STOP}
 DRAIN_SECONDS = 60.0
 
 
-def run_engine(context: Context) -> None:
-    """Works until SIGTERM or SIGINT, then drains: a sender ends after the image it is at."""
+def run_engine(context: Context, beside: bool = False) -> None:
+    """Works until SIGTERM or SIGINT, then drains: a sender ends after the image it is at. One that
+    was started `beside` a screen also ends with it: the screen holds the other end of its input."""
     engine = Engine(Site(context.store, context.vault, context.policy, context.store.now))
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, lambda _sign, _frame: engine.stop())
+    if beside:
+        threading.Thread(target=_end_with_the_screen, args=(engine,), daemon=True).start()
     try:
         with alone(context.state):
             engine.recover()
@@ -44,6 +48,12 @@ def run_engine(context: Context) -> None:
                 receiver.join()
     except AlreadyRunning:
         fail("An engine is already running for this kiosk. Stop it first, or leave it to work.")
+
+
+def _end_with_the_screen(engine: Engine) -> None:
+    while os.read(0, 1024):
+        pass
+    engine.stop()
 
 
 def _watch_receiver(config: Path | None, engine: Engine) -> None:
@@ -98,10 +108,10 @@ def engine_beside(context: Context) -> Iterator[None]:
     except AlreadyRunning:
         yield
         return
-    command = [sys.executable, "-m", "kiosk", "engine"]
+    command = [sys.executable, "-m", "kiosk", "engine", "--beside"]
     command += ["--config", str(context.config)] if context.config else []
     log = (context.state / "engine.log").open("ab")
-    with log, subprocess.Popen(command, stdout=log, stderr=log) as engine:
+    with log, subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log) as engine:
         try:
             yield
         finally:
