@@ -17,13 +17,16 @@ from kiosk.policy.sections import (
     Coercion,
     Database,
     Destination,
+    Folders,
     Identity,
+    Inbound,
     Limits,
     Media,
     Retention,
     Retry,
     Section,
     Site,
+    Stow,
 )
 
 
@@ -37,6 +40,9 @@ class Policy(Section):
     site: Site = Site()
     database: Database = Database()
     adt: Adt = Adt()
+    inbound: Inbound = Inbound()
+    stow: Stow = Stow()
+    folders: Folders = Folders()
     destination: Annotated[tuple[Destination, ...], Field(max_length=32)] = ()
     media: Media = Media()
     identity: Identity = Identity()

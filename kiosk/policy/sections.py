@@ -58,6 +58,45 @@ class Adt(Section):
     max_age_hours: float = 24.0  # an older roster accepts nobody without a person
 
 
+class Inbound(Section):
+    """Scans that others send us by DICOM C-STORE."""
+
+    enabled: bool = False
+    host: str = "127.0.0.1"
+    port: Port = 11112
+    ae_title: AETitle | None = None  # None: the site's
+    senders: tuple[AETitle, ...] = ()  # AE titles that may send; empty: any of the peers
+    peers: tuple[str, ...] = ()  # addresses that may connect; empty: loopback only
+    tls: Tls | None = None
+    associations: Annotated[int, Field(ge=1, le=100)] = 10
+    max_pdu: Annotated[int, Field(ge=4096, le=1_048_576)] = 262_144
+    idle_seconds: float = 30.0  # for each PDU; then the association is aborted
+    instance_seconds: float = 1800.0  # 4 GB at 2.4 MB/s
+    quiet_seconds: float = 30.0  # what a sender sends without such a pause is one intake
+
+
+class Stow(Section):
+    """Scans that others send us by DICOMweb (STOW-RS), to `/dicom-web/studies`."""
+
+    enabled: bool = False
+    host: str = "127.0.0.1"
+    port: Port = 8143
+    peers: tuple[str, ...] = ()  # addresses that may connect; empty: loopback only
+    tls: Tls | None = None
+    password_file: Path | None = None  # lines of NAME:PASSWORD; None: who may connect may send
+    connections: Annotated[int, Field(ge=1, le=100)] = 10
+    idle_seconds: float = 30.0
+    request_seconds: float = 1800.0
+    quiet_seconds: float = 30.0
+
+
+class Folders(Section):
+    """Folders where downloads are put: each ISO, ZIP or folder in them becomes an intake."""
+
+    watched: tuple[Path, ...] = ()
+    stable_seconds: float = 10.0  # unchanged for so long: it is whole
+
+
 class Destination(Section):
     """One archive. `verify_level` 0-3 as in the receipt's words: 2 = "checked" (RELIABILITY 3)."""
 
