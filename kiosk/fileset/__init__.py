@@ -2,5 +2,6 @@
 studies, series and instances, and every file ends in one bucket of a ledger that balances."""
 
 from kiosk.fileset.catalog import read
+from kiosk.fileset.verdict import first_look
 
-__all__ = ["read"]
+__all__ = ["first_look", "read"]

@@ -31,6 +31,8 @@ _RECORD_KEYS = frozenset(
         tags.PATIENT_BIRTH_DATE,
         tags.PATIENT_SEX,
         tags.STUDY_INSTANCE_UID,
+        tags.STUDY_DATE,
+        tags.STUDY_DESCRIPTION,
         tags.SERIES_INSTANCE_UID,
     )
 )
@@ -57,7 +59,7 @@ class Record:
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A file that the directory lists. `components` is the File ID; what the records above say is
-    raw: `patient` has the elements of the PATIENT record."""
+    raw: `patient` and `study` have the elements of the PATIENT and of the STUDY record."""
 
     components: tuple[str, ...]
     kind: str
@@ -68,6 +70,7 @@ class Claim:
     study_instance_uid: str
     series_instance_uid: str
     modality: str
+    study: tuple[tuple[int, bytes], ...] = ()
 
     @property
     def is_instance(self) -> bool:
@@ -235,6 +238,7 @@ def _claims(records: dict[int, Record], reached: dict[int, _Above], directory: D
                 uid_text(study.values.get(tags.STUDY_INSTANCE_UID, b"")) if study else "",
                 uid_text(series.values.get(tags.SERIES_INSTANCE_UID, b"")) if series else "",
                 uid_text(series.values.get(tags.MODALITY, b"")) if series else "",
+                tuple(study.values.items()) if study else (),
             )
         )
 

@@ -3,8 +3,9 @@ copied as staged, hashed files; the drives they come in. Everything on a medium 
 file on it is accounted for, and nothing on it is ever run, followed or altered."""
 
 from kiosk.media.drives import Watch, drives, eject, watch
+from kiosk.media.glimpse import glimpse
 from kiosk.media.opening import identify
 from kiosk.media.reading import read
 from kiosk.media.source import MediaError
 
-__all__ = ["MediaError", "Watch", "drives", "eject", "identify", "read", "watch"]
+__all__ = ["MediaError", "Watch", "drives", "eject", "glimpse", "identify", "read", "watch"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kiosk.media.containers import Archive, Folder
 from kiosk.media.drives import await_disc, disc_kind, last_session
-from kiosk.media.iso import SECTOR, Disc, Sectors
+from kiosk.media.iso import SECTOR, BoundedSectors, Disc, Sectors, Work
 from kiosk.media.source import MediaError, Source, Unreadable
 from kiosk.model.medium import Medium, MediumKind
 from kiosk.policy.sections import Limits
@@ -35,22 +35,23 @@ def identify(location: Path, limits: Limits) -> Medium:
     return source.medium
 
 
-def open_medium(location: Path, limits: Limits) -> Source:
-    """The medium at `location`, opened for reading. Raises MediaError."""
+def open_medium(location: Path, limits: Limits, work: Work | None = None) -> Source:
+    """The medium at `location`, opened for reading, or with `work` for a look that costs no more.
+    Raises MediaError."""
     try:
         mode = location.stat().st_mode
         if stat.S_ISDIR(mode):
             return Folder(location, limits)
         if stat.S_ISBLK(mode):
-            return _device(location, limits)
+            return _device(location, limits, work)
         if stat.S_ISREG(mode):
-            return _file(location, limits)
+            return _file(location, limits, work)
     except OSError as e:
         raise _cannot_open(e) from e
     raise _not_a_medium()
 
 
-def _device(location: Path, limits: Limits) -> Source:
+def _device(location: Path, limits: Limits, work: Work | None) -> Source:
     optical = location.resolve().name.startswith("sr")
     if optical:
         await_disc(str(location))  # opening an empty drive would pull its tray in
@@ -58,27 +59,27 @@ def _device(location: Path, limits: Limits) -> Source:
     try:
         if optical:
             _refuse_disc_kind(disc_kind(fd, str(location)))
-        return _disc(fd, MediumKind.OPTICAL, location, limits)
+        return _disc(fd, MediumKind.OPTICAL, location, limits, work)
     except BaseException:
         os.close(fd)
         raise
 
 
-def _file(location: Path, limits: Limits) -> Source:
+def _file(location: Path, limits: Limits, work: Work | None) -> Source:
     with location.open("rb") as file:
         if file.read(4) in (b"PK\3\4", b"PK\5\6"):
             return Archive(location, limits)
     fd = os.open(location, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        return _disc(fd, MediumKind.IMAGE, location, limits)
+        return _disc(fd, MediumKind.IMAGE, location, limits, work)
     except BaseException:
         os.close(fd)
         raise
 
 
-def _disc(fd: int, kind: MediumKind, location: Path, limits: Limits) -> Source:
+def _disc(fd: int, kind: MediumKind, location: Path, limits: Limits, work: Work | None) -> Source:
     size = os.lseek(fd, 0, os.SEEK_END)
-    sectors = Sectors(fd, size)
+    sectors = BoundedSectors(fd, size, work) if work else Sectors(fd, size)
     last = last_session(fd) if kind is MediumKind.OPTICAL else None  # an image has none to ask
     try:
         return Disc(sectors, kind, str(location), limits, last)

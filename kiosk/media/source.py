@@ -66,6 +66,9 @@ class Source(Protocol):
 
     def pieces(self, entry: Entry, careful: bool) -> Iterator[Piece]: ...
 
+    def start(self, entry: Entry, length: int) -> bytes:
+        """The entry's first bytes, at most `length`, fewer where they cannot be read at once."""
+
     def check_present(self) -> None:
         """Raises MediaError when the medium is gone or another is in its place."""
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
 
-from kiosk.model.medium import ReadReport
 from kiosk.model.patient import PatientIdentity
 from kiosk.model.plain import from_plain
 
@@ -178,13 +177,32 @@ class Catalog:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenStudy:
+    """One study as a first look saw it; `instances` are those that are listed or were met."""
+
+    study_instance_uid: str
+    modality: str = ""
+    description: str = ""
+    date: str = ""
+    instances: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
-    """One plain answer to "what is this disc?", before or after it was read in full. `code` is
-    `scans`, `several-people`, `no-dicom`, `viewer-only`, `empty`, `audio`, `blank`, `locked`,
-    `unreadable` or `unsafe`."""
+    """One plain answer to "what is this disc?" before it is copied: from its list of files, its
+    DICOMDIR and a few headers.
+
+    `code` is `scans` (of one person), `several-people`, `no-dicom`, `viewer-only`, `empty`,
+    `audio` (music or films), `blank`, `locked`, `unreadable`, `unsafe`, or `unsure` where the look
+    was too short to tell. The counts are what was seen: the truth when `whole`, else at least so
+    many. `stated` and `lines` are the first few.
+    """
 
     code: str
-    patients: int = 0
+    people: int = 0
     studies: int = 0
     instances: int = 0
-    report: ReadReport | None = None
+    reports: int = 0
+    stated: tuple[PatientIdentity, ...] = ()
+    lines: tuple[SeenStudy, ...] = ()
+    whole: bool = False

@@ -3,7 +3,7 @@ before it looks and is bounded in memory, time and reach. `child` is the parent'
 the child's, `lock` the kernel's part of it.
 """
 
-from kiosk.sandbox.child import JobFailed, catalog, identify, read
+from kiosk.sandbox.child import JobFailed, catalog, identify, look, read
 from kiosk.sandbox.lock import landlock_abi
 
-__all__ = ["JobFailed", "catalog", "identify", "landlock_abi", "read"]
+__all__ = ["JobFailed", "catalog", "identify", "landlock_abi", "look", "read"]

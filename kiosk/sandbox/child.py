@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-from kiosk.model.content import Catalog, Finding, Severity
+from kiosk.model.content import Catalog, Finding, Severity, Verdict
 from kiosk.model.medium import Medium, Progress, ReadReport
 from kiosk.model.plain import NotPlain, from_plain, to_plain
 from kiosk.policy.sections import Limits
@@ -41,7 +41,7 @@ class JobFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What the child is to do. `read` may write below `into`, `catalog` and `identify` nowhere."""
+    """What the child is to do. `read` may write below `into`, the others nowhere."""
 
     name: str
     location: str
@@ -61,6 +61,12 @@ class Job:
 def identify(location: Path, limits: Limits) -> Medium:
     """`media.identify`, in a child: opening a hung drive can block for minutes."""
     return _run(Job("identify", str(location), "", limits), Medium, _ignore)
+
+
+def look(location: Path, limits: Limits) -> Verdict:
+    """A first look at the medium, before it is read, in a child. Raises JobFailed only where the
+    child did not come to an end: what the medium refuses is a verdict too."""
+    return _run(Job("look", str(location), "", limits), Verdict, _ignore)
 
 
 def read(

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from kiosk.model.content import Finding, Severity
+from kiosk.model.content import Finding, Severity, Verdict
 from kiosk.model.medium import Progress
 from kiosk.policy.sections import Limits
 from kiosk.sandbox.child import Job, encode, plain
@@ -50,8 +50,8 @@ def main() -> int:
 
 
 def _cpu_seconds(job: Job) -> int | None:
-    """Reading takes as long as the medium does; looking at what was read must not."""
-    return job.limits.child_cpu_seconds if job.name == "catalog" else None
+    """Reading takes as long as the medium does; looking at it must not."""
+    return None if job.name == "read" else job.limits.child_cpu_seconds
 
 
 def _answer(job: Job, work: Work, pipe: BinaryIO) -> int:
@@ -79,6 +79,26 @@ def _identify() -> Work:
     return work
 
 
+def _look() -> Work:
+    from kiosk import fileset, media
+
+    def work(job: Job, _pipe: BinaryIO) -> object:
+        try:
+            with media.glimpse(Path(job.location), job.limits) as seen:
+                return fileset.first_look(seen.files, seen.start, job.limits, seen.whole)
+        except media.MediaError as e:
+            return Verdict(_verdict_of(e.finding))
+
+    return work
+
+
+def _verdict_of(refusal: Finding) -> str:
+    """The verdict that a medium's refusal comes to."""
+    if refusal.severity is Severity.UNSAFE:
+        return "unsafe"
+    return REFUSALS.get(refusal.code, "unreadable")
+
+
 def _read() -> Work:
     from kiosk import media
 
@@ -95,7 +115,13 @@ def _catalog() -> Work:
     return lambda job, _pipe: fileset.read(Path(job.into), job.limits)
 
 
-WORK: dict[str, Callable[[], Work]] = {"identify": _identify, "read": _read, "catalog": _catalog}
+WORK: dict[str, Callable[[], Work]] = {
+    "identify": _identify,
+    "look": _look,
+    "read": _read,
+    "catalog": _catalog,
+}
+REFUSALS = {"medium-encrypted": "locked", "medium-audio": "audio", "medium-blank": "blank"}
 
 
 @contextmanager

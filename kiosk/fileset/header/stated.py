@@ -84,6 +84,12 @@ def stated_by_record(values: tuple[tuple[int, bytes], ...]) -> PatientIdentity:
     return _Stated(dict(values), EXPLICIT_LITTLE).identity()
 
 
+@lru_cache(1024)
+def study_by_record(values: tuple[tuple[int, bytes], ...]) -> Study:
+    """The study that a directory's STUDY record states."""
+    return _Stated(dict(values), EXPLICIT_LITTLE).study()
+
+
 class _Stated:
     """The raw values of one data set, read as text."""
 
@@ -93,12 +99,12 @@ class _Stated:
         self._charset = charset(values.get(tags.SPECIFIC_CHARACTER_SET, b""), sample)
 
     def statement(self) -> Statement:
-        return Statement(self.identity(), self._study(), self._series(), self._charset)
+        return Statement(self.identity(), self.study(), self._series(), self._charset)
 
     def _text(self, tag: int) -> str:
         return decode(self._values.get(tag, b""), self._charset)
 
-    def _study(self) -> Study:
+    def study(self) -> Study:
         return Study(
             study_instance_uid=uid_text(self._values.get(tags.STUDY_INSTANCE_UID, b"")),
             date=self._text(tags.STUDY_DATE),

@@ -36,12 +36,15 @@ class Disc:
         self._marks: list[tuple[int, bytes]] = []  # sectors that are this disc's alone
         self._labels: list[str] = []
         self._earlier: list[Session] = []
-        walks = self._walk_iso(last_session) | self._walk_udf()
+        walks = self._walk_iso(last_session)
+        if not (walks and sectors.bounded):
+            walks |= self._walk_udf()
         if not walks:
             raise unknown_file_system()
         names, joined = join(walks)
         self._list(joined)
-        self._compare_earlier_sessions(joined)
+        if not sectors.bounded:
+            self._compare_earlier_sessions(joined)
         self.medium = Medium(
             kind=kind,
             location=location,
@@ -66,6 +69,16 @@ class Disc:
                     piece = Span(piece.start - start + before, piece.length)
                 yield piece
             before += length
+
+    def start(self, entry: Entry, length: int) -> bytes:
+        got = b""
+        for start, size in entry.where:
+            wanted = min(size, length - len(got))
+            piece = self.sectors.read(start, wanted)
+            got += piece
+            if not wanted or len(piece) < wanted:
+                break
+        return got
 
     def check_present(self) -> None:
         for start, content in self._marks:
@@ -115,7 +128,7 @@ class Disc:
             if session is None:
                 return walks
             self._note("descriptors-damaged", Severity.WARNING, "", _DESCRIPTORS)
-        for tree in session.trees:
+        for tree in session.trees[:1] if self.sectors.bounded else session.trees:
             self._mark(tree.at * SECTOR, tree.raw, tree.label)
             self._digest.update(self._read_at(tree.root * tree.block, SECTOR))  # with its dates
             result = walk(tree, self._read_at, self.sectors.size, self.limits)

@@ -28,6 +28,8 @@ class Sectors:
     failed is given up without trying its sectors. `bad` collects the sectors (byte, length) that
     were tried in vain."""
 
+    bounded = False  # whether this is for a first look only
+
     def __init__(self, fd: int, size: int) -> None:
         self.fd = fd
         self.size = size
