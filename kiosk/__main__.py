@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from kiosk import __version__
-from kiosk.cli import adt, importing, inspecting
+from kiosk.cli import adt, importing, inspecting, receiving
 from kiosk.cli.context import (
     ConfigOption,
     JsonOption,
@@ -32,6 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # a traceback with local values would show patient data
 )
 app.add_typer(adt.app, name="adt")
+app.add_typer(receiving.app, name="inbound")
 
 Medium = Annotated[Path, typer.Argument(help="A device, an ISO file, a ZIP or a folder.")]
 

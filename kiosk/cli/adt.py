@@ -5,11 +5,7 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import signal
-import stat
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -22,6 +18,7 @@ import typer
 
 from kiosk import adt
 from kiosk.cli.context import ConfigOption, JsonOption, fail, opened, say
+from kiosk.cli.receiving import until_told
 from kiosk.model.patient import Identifier, LocalPatient
 from kiosk.model.registration import Applied, Disposition, RegistrationEvent
 from kiosk.policy.sections import Adt
@@ -124,9 +121,7 @@ def listen(config: ConfigOption = None) -> None:
     """Receive the live feed (MLLP) until SIGTERM; what is being handled is still answered."""
     with opened(config) as context:
         settings = context.policy.adt
-        ended = threading.Event()
-        for sign in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(sign, lambda _sign, _frame: ended.set())
+        ended = until_told()
         try:
             listener = adt.listen(settings, Feed(context.store, settings).answer)
         except (OSError, ValueError) as e:
@@ -134,21 +129,7 @@ def listen(config: ConfigOption = None) -> None:
             fail(f"Registrations cannot be received on port {settings.port}: {reason}. See [adt].")
         with listener:
             say(f"Receiving registrations on {settings.host} port {listener.port}.")
-            _end_with_parent(ended)
             ended.wait()
-
-
-def _end_with_parent(ended: threading.Event) -> None:
-    """A receiver started by the engine holds the engine's pipe: when that closes, the engine is
-    gone, and its successor will want the port."""
-
-    def watch() -> None:
-        while os.read(0, 1024):
-            pass
-        ended.set()
-
-    if stat.S_ISFIFO(os.fstat(0).st_mode):
-        threading.Thread(target=watch, name="adt-parent", daemon=True).start()
 
 
 @app.command()

@@ -4,7 +4,6 @@ and a desk's window, with an engine beside it if none runs."""
 from __future__ import annotations
 
 import getpass
-import logging
 import os
 import signal
 import subprocess
@@ -12,17 +11,15 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from kiosk.cli import check
 from kiosk.cli.context import Context, fail, say
+from kiosk.cli.receiving import keep_running
 from kiosk.desk import Desk, Operator, Role
 from kiosk.desk.snapshots import HealthLine, Mood
 from kiosk.engine import AlreadyRunning, Engine, Site, alone
+from kiosk.policy import Policy
 
-log = logging.getLogger("kiosk.service")
-
-LONGEST_PAUSE = 60.0
 ROLES = {"touch": Role.FRONT_DESK, "him": Role.HIM, "it": Role.IT}
 MOODS = {check.PASS: Mood.GOOD, check.WARN: Mood.CARE, check.FAIL: Mood.STOP}
 DRAIN_SECONDS = 60.0
@@ -39,12 +36,15 @@ def run_engine(context: Context, beside: bool = False) -> None:
     try:
         with alone(context.state):
             engine.recover()
-            receiver = threading.Thread(target=_watch_receiver, args=(context.config, engine))
-            if context.policy.adt.enabled:
+            receivers = [
+                threading.Thread(target=keep_running, args=(words, context.config, engine))
+                for words in _receivers(context.policy)
+            ]
+            for receiver in receivers:
                 receiver.start()
             say(f"The engine of {context.policy.site.station} is running.")
             engine.run()
-            if receiver.is_alive():
+            for receiver in receivers:
                 receiver.join()
     except AlreadyRunning:
         fail("An engine is already running for this kiosk. Stop it first, or leave it to work.")
@@ -56,20 +56,16 @@ def _end_with_the_screen(engine: Engine) -> None:
     engine.stop()
 
 
-def _watch_receiver(config: Path | None, engine: Engine) -> None:
-    """Keeps the ADT receiver running, in a process of its own: it reads the wire."""
-    command = [sys.executable, "-m", "kiosk", "adt", "listen"]
-    command += ["--config", str(config)] if config else []
-    pause = 1.0
-    while not engine.stopping:
-        with subprocess.Popen(command, stdin=subprocess.PIPE) as receiver:
-            while receiver.poll() is None and not engine.stopping:
-                engine.wait(0.25)
-            receiver.terminate()
-        if not engine.stopping:
-            log.warning("the ADT receiver ended with %d; again in %.0f s", receiver.poll(), pause)
-            engine.wait(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
+def _receivers(policy: Policy) -> Iterator[tuple[str, ...]]:
+    """The command of each receiver that is switched on."""
+    if policy.adt.enabled:
+        yield "adt", "listen"
+    if policy.inbound.enabled:
+        yield "inbound", "listen"
+    if policy.stow.enabled:
+        yield "inbound", "stow"
+    if policy.folders.watched:
+        yield "inbound", "watch"
 
 
 # -- the desks ---------------------------------------------------------------------------------

@@ -8,14 +8,24 @@ from pathlib import Path
 
 from kiosk.engine.parts import Settlement, Site
 from kiosk.model.content import Catalog, Finding, InstanceStatus, Severity, StatedPatient
-from kiosk.model.medium import Progress
+from kiosk.model.medium import MediumKind, Progress, ReadReport, read_manifest
 from kiosk.model.work import Intake
 from kiosk.sandbox import JobFailed
 from kiosk.store import Lease, Transaction
 
 
+LOST = Finding(
+    "arrival-lost",
+    Severity.ERROR,
+    detail="The scans that were sent to this kiosk are no longer on its disk. "
+    "Nothing was imported. Ask the sender to send them again, and tell IT.",
+)
+
+
 def read(site: Site, intake: Intake) -> Settlement:
     """RECEIVED -> READ: every file of the medium staged, hashed and synced, or its Finding."""
+    if intake.medium.kind is MediumKind.NETWORK:
+        return _arrived(site, intake)
     folder = site.vault.folder(intake.ticket)
     try:
         report = site.read(
@@ -24,6 +34,16 @@ def read(site: Site, intake: Intake) -> Settlement:
     except JobFailed as e:
         finding = e.finding
         return lambda tx, held: tx.intakes.fail(held, finding)
+    return lambda tx, held: tx.intakes.read(held, report)
+
+
+def _arrived(site: Site, intake: Intake) -> Settlement:
+    """What was sent to us was staged and hashed as it came: moved into the vault and counted."""
+    folder = site.vault.adopt(intake.ticket, Path(intake.medium.location))
+    files = tuple(read_manifest(folder))
+    if not files:
+        return lambda tx, held: tx.intakes.fail(held, LOST)
+    report = ReadReport(intake.medium, len(files), 0, sum(file.bytes for file in files))
     return lambda tx, held: tx.intakes.read(held, report)
 
 

@@ -100,6 +100,10 @@ def advance(state: S, to: S) -> S:
     return to
 
 
+SENT_HERE = "(sent here)"
+"""The operator of an intake that nobody put in: a receiver took it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Intake:
     id: int

@@ -21,7 +21,7 @@ from kiosk.model.content import (
 from kiosk.model.medium import Drive, Medium, MediumKind, Progress, ReadReport
 from kiosk.model.patient import Identifier
 from kiosk.model.plain import from_plain, to_plain
-from kiosk.model.work import Event, Intake, IntakeState, advance
+from kiosk.model.work import SENT_HERE, Event, Intake, IntakeState, advance
 from kiosk.store import lease
 from kiosk.store.journal import Journal
 from kiosk.store.lease import Lease
@@ -84,8 +84,10 @@ class Intakes:
         return tuple(_intake(row) for row in self._connection.execute(query))
 
     def newest(self, station: str) -> Intake | None:
-        """The latest intake of one station."""
-        query = select(intake).where(intake.c.station == station).order_by(intake.c.id.desc())
+        """The latest intake that somebody put in at this station: what is sent to it is nothing
+        for the screen that patients see."""
+        here = (intake.c.station == station, intake.c.operator != SENT_HERE)
+        query = select(intake).where(*here).order_by(intake.c.id.desc())
         row = self._connection.execute(query.limit(1)).first()
         return _intake(row) if row else None
 

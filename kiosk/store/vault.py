@@ -28,6 +28,14 @@ class Vault:
             os.close(handle)
         return path
 
+    def adopt(self, ticket: str, arrived: Path) -> Path:
+        """The intake's staging folder, which is what a receiver staged: moved in once, so that this
+        may be run again. Raises OSError."""
+        folder = self.folder(ticket)
+        if arrived.is_dir():
+            arrived.replace(folder)  # onto the empty folder that waits for it
+        return self.folder(ticket)
+
     def file(self, ticket: str, number: int) -> Path:
         return self.root / ticket / staged_name(number)
 
