@@ -76,7 +76,8 @@ class Desk:
     def touch(self) -> TouchSnapshot:
         self._allow(Doing.BRING)
         with self._reading() as tx:
-            body = touch.body(tx, self._policy.site.station, self._now())
+            signed_in = bool(self.operator.name)
+            body = touch.body(tx, self._policy.site.station, self._now(), signed_in)
         snapshot = TouchSnapshot(self._header(), body)
         step = STEPS.get(snapshot.step, 0)
         return TouchSnapshot(self._header(step, 3 if step else 0), body)

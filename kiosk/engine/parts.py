@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from kiosk import sandbox
-from kiosk.model.content import Catalog
+from kiosk.model.content import Catalog, Verdict
 from kiosk.model.medium import Medium, Progress, ReadReport
 from kiosk.policy import Policy
 from kiosk.policy.sections import Limits
@@ -29,6 +29,7 @@ class Site:
     now: Callable[[], datetime]
     read: Callable[[Path, Path, Limits, Callable[[Progress], None]], ReadReport] = sandbox.read
     identify: Callable[[Path, Limits], Medium] = sandbox.identify
+    look: Callable[[Path, Limits], Verdict] = sandbox.look
     silent: set[str] = field(default_factory=set)  # archives that did not report a commitment
     catalog: Callable[[Path, Limits], Catalog] = sandbox.catalog
 

@@ -13,7 +13,6 @@ from kiosk.model.work import Intake
 from kiosk.sandbox import JobFailed
 from kiosk.store import Lease, Transaction
 
-
 LOST = Finding(
     "arrival-lost",
     Severity.ERROR,
@@ -26,6 +25,7 @@ def read(site: Site, intake: Intake) -> Settlement:
     """RECEIVED -> READ: every file of the medium staged, hashed and synced, or its Finding."""
     if intake.medium.kind is MediumKind.NETWORK:
         return _arrived(site, intake)
+    _look(site, intake)
     folder = site.vault.folder(intake.ticket)
     try:
         report = site.read(
@@ -45,6 +45,17 @@ def _arrived(site: Site, intake: Intake) -> Settlement:
         return lambda tx, held: tx.intakes.fail(held, LOST)
     report = ReadReport(intake.medium, len(files), 0, sum(file.bytes for file in files))
     return lambda tx, held: tx.intakes.read(held, report)
+
+
+def _look(site: Site, intake: Intake) -> None:
+    """What the medium is, said before it is copied. Where the look itself comes to no end, reading
+    says why."""
+    try:
+        verdict = site.look(Path(intake.medium.location), site.policy.limits)
+    except JobFailed:
+        return
+    with site.store.begin() as tx:
+        tx.intakes.set_verdict(intake.id, verdict)
 
 
 def _shows(site: Site, intake_id: int) -> Callable[[Progress], None]:

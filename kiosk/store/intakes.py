@@ -17,6 +17,7 @@ from kiosk.model.content import (
     Finding,
     Ledger,
     Severity,
+    Verdict,
 )
 from kiosk.model.medium import Drive, Medium, MediumKind, Progress, ReadReport
 from kiosk.model.patient import Identifier
@@ -25,7 +26,7 @@ from kiosk.model.work import SENT_HERE, Event, Intake, IntakeState, advance
 from kiosk.store import lease
 from kiosk.store.journal import Journal
 from kiosk.store.lease import Lease
-from kiosk.store.tables import attachment, drive, finding, intake, progress
+from kiosk.store.tables import attachment, drive, finding, first_look, intake, progress
 
 # Tickets are read aloud over a telephone: common words, no two that sound alike.
 WORDS = (
@@ -273,6 +274,19 @@ class Intakes:
         query = select(progress.c.value).where(progress.c.intake == id)
         value = self._connection.execute(query).scalar()
         return from_plain(Progress, value) if value else None
+
+    def set_verdict(self, id: int, value: Verdict) -> None:
+        """What the medium was at first look. The journal keeps figures, no names."""
+        self._upsert(first_look, {"intake": id, "value": to_plain(value)}, ("intake",))
+        data: dict[str, object] = {"code": value.code, "people": value.people}
+        data |= {"studies": value.studies, "instances": value.instances, "whole": value.whole}
+        self._write("intake.verdict", id, data)
+
+    def verdict(self, id: int) -> Verdict | None:
+        """None until the medium was looked at."""
+        query = select(first_look.c.value).where(first_look.c.intake == id)
+        value = self._connection.execute(query).scalar()
+        return from_plain(Verdict, value) if value else None
 
     def set_drive(self, station: str, value: Drive) -> None:
         at = self._now().isoformat(timespec="seconds")

@@ -85,6 +85,13 @@ progress = Table(
     Column("at", String(32), nullable=False),
 )
 
+first_look = Table(
+    "first_look",
+    METADATA,
+    Column("intake", ID, ForeignKey("intake.id"), primary_key=True),
+    Column("value", PLAIN, nullable=False),
+)
+
 drive = Table(
     "drive",
     METADATA,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from kiosk.desk.snapshots import (
     Grade,
     HimFinishes,
     Idle,
+    Message,
     Phase,
     Problem,
     ProblemKind,
@@ -20,7 +22,7 @@ from kiosk.desk.snapshots import (
     say,
 )
 from kiosk.desk.views.touch import seconds_left
-from kiosk.model.content import Finding, Ledger, Severity, StatedPatient
+from kiosk.model.content import Finding, Ledger, SeenStudy, Severity, StatedPatient, Verdict
 from kiosk.model.delivery import Answer
 from kiosk.model.medium import DriveState
 from kiosk.model.patient import Identifier, PersonName
@@ -315,3 +317,99 @@ def test_a_disc_that_was_here_before_says_when_and_what_became_of_it(world: Worl
     (notice,) = shown.notices
     assert notice.message.id == "KX-301"
     assert notice.message.values["state"] == say("stage.checked")
+
+
+def looked_at(world: World, intake: int, verdict: Verdict) -> Message:
+    """The first look's sentence on the screen, while the disc is copied."""
+    with world.store.begin() as tx:
+        tx.intakes.set_verdict(intake, verdict)
+    shown = body(world)
+    assert isinstance(shown, Reading)
+    assert shown.first_look
+    assert shown.verdict is not None
+    return shown.verdict
+
+
+SCANS_OF_JANE = Verdict(
+    "scans", 1, 1, 3, stated=(JANE,), lines=(SeenStudy("1.2.3", "CT", instances=3),), whole=True
+)
+
+
+def test_the_first_look_says_whose_scans_before_anything_is_copied(world: World) -> None:
+    """K5: name, birth date and studies, with the studies' lines."""
+    said = looked_at(world, world.insert(), SCANS_OF_JANE)
+    assert (said.id, said.values["n"]) == ("verdict.scans", 1)
+    shown = body(world)
+    assert isinstance(shown, Reading)
+    assert [(s.modality, s.images) for s in shown.studies] == [("CT", 3)]
+
+
+def test_before_anybody_signed_in_the_first_look_names_nobody(world: World) -> None:
+    """A disc wakes the screen: "There are scans on this disc.", and no study either."""
+    looked_at(world, world.insert(), SCANS_OF_JANE)
+    shown = world.desk(name="").touch().body
+    assert isinstance(shown, Reading)
+    assert shown.verdict == say("verdict.scans-unnamed")
+    assert shown.studies == ()
+
+
+def test_a_look_that_was_too_short_counts_nothing(world: World) -> None:
+    """Without whole figures there is a name, and no number that would turn out wrong."""
+    said = looked_at(world, world.insert(), replace(SCANS_OF_JANE, whole=False))
+    assert (said.id, "n" in said.values) == ("verdict.scans-of", False)
+
+
+def test_scans_of_another_person_than_the_one_picked_are_said_at_once(world: World) -> None:
+    """While the patient still stands there, before the disc is copied."""
+    world.register("0099", MARY.name, MARY.birth_date, MARY.sex)
+    intake = world.insert(picked=Identifier("0099", "HOSP"))
+    assert looked_at(world, intake, SCANS_OF_JANE).id == "verdict.another-person"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "message"),
+    [
+        (Verdict("several-people", 3), "verdict.several-people"),
+        (Verdict("empty", whole=True), "KX-211"),
+        (Verdict("audio"), "KX-212"),
+        (Verdict("no-dicom", reports=4), "KX-213"),
+        (Verdict("no-dicom"), "KX-215"),
+        (Verdict("viewer-only"), "KX-214"),
+        (Verdict("locked"), "KX-221"),
+        (Verdict("unreadable"), "KX-201"),
+        (Verdict("unsafe"), "KX-231"),
+        (Verdict("unsure"), "verdict.reading"),
+        (Verdict("never heard of"), "verdict.reading"),
+    ],
+)
+def test_every_verdict_has_its_sentence(world: World, verdict: Verdict, message: str) -> None:
+    """UX 2; a code that nobody knows can only come from a child that was taken over."""
+    assert looked_at(world, world.insert(), verdict).id == message
+
+
+def test_the_first_look_that_holds_is_not_announced_again(world: World) -> None:
+    looked_at(world, world.insert(), SCANS_OF_JANE)
+    world.catalog(StatedPatient(JANE, (study("1.2.3", 3),)))
+    shown = body(world)
+    assert isinstance(shown, Reading)
+    assert (shown.first_look, shown.notices) == (False, ())
+
+
+@pytest.mark.parametrize(
+    "verdict",
+    [
+        replace(SCANS_OF_JANE, stated=(MARY,)),
+        replace(SCANS_OF_JANE, studies=2),
+        Verdict("several-people", 2, whole=True),
+        Verdict("no-dicom", whole=True),
+    ],
+)
+def test_a_first_look_that_was_wrong_is_corrected_aloud(world: World, verdict: Verdict) -> None:
+    """KX-105: a change is announced, never silent."""
+    looked_at(world, world.insert(), verdict)
+    world.catalog(StatedPatient(JANE, (study("1.2.3", 3),)))
+    shown = body(world)
+    assert isinstance(shown, Reading)
+    assert [n.message.id for n in shown.notices] == ["KX-105"]
+    assert shown.verdict is not None
+    assert shown.notices[0].message.values["verdict"] == shown.verdict

@@ -26,6 +26,7 @@ from kiosk.desk.snapshots import (
     TouchBody,
     say,
 )
+from kiosk.desk.views import verdict
 from kiosk.desk.views.differences import compare_field, rows_for
 from kiosk.desk.views.rows import HIM, case_lines, reason_codes
 from kiosk.model.content import Ledger, Severity
@@ -53,15 +54,15 @@ LEFT_OUT = (
 )
 
 
-def body(tx: Transaction, station: str, now: datetime) -> TouchBody:
+def body(tx: Transaction, station: str, now: datetime, signed_in: bool = True) -> TouchBody:
     """K1 when there is no disc in work here, else the step its newest one has reached."""
     intake = current(tx, station, now)
     if intake is None:
         return _idle(tx, station)
     if intake.state is IntakeState.RECEIVED:
-        return _copying(tx, intake, now)
+        return _copying(tx, intake, now, signed_in)
     if intake.state is IntakeState.READ:
-        return _checking(tx, intake)
+        return _checking(tx, intake, signed_in)
     if intake.state in (IntakeState.FAILED, IntakeState.REJECTED, IntakeState.ABORTED):
         return _problem(tx, intake)
     return _cataloged(tx, intake)
@@ -97,13 +98,18 @@ def _drive(tx: Transaction, intake: Intake) -> str:
     return device if states.get(device, DriveState.DISC_OK) is DriveState.DISC_OK else ""
 
 
-def _copying(tx: Transaction, intake: Intake, now: datetime) -> Reading:
+def _copying(tx: Transaction, intake: Intake, now: datetime, signed_in: bool) -> Reading:
+    said = verdict.at_first_look(tx, intake, signed_in)
+    studies = verdict.studies_seen(tx, intake) if signed_in else ()
     progress = tx.intakes.progress(intake.id)
     if progress is None:
         seconds = int((now - datetime.fromisoformat(intake.created_at)).total_seconds())
-        slow = seconds >= SLOW_DRIVE_SECONDS and bool(_drive(tx, intake))
+        drive = _drive(tx, intake)
+        slow = seconds >= SLOW_DRIVE_SECONDS and bool(drive) and said is None
         notices = (Notice(Mood.BUSY, say("KX-104", n=seconds)),) if slow else ()
-        return Reading(intake.ticket, intake.id, notices=notices, drive=_drive(tx, intake))
+        return Reading(
+            intake.ticket, intake.id, verdict=said, studies=studies, notices=notices, drive=drive
+        )
     phase = Phase.CHECKING if progress.phase == "checking" else Phase.COPYING
     started = datetime.fromisoformat(intake.created_at)
     left = seconds_left(progress.bytes_done, progress.bytes_total, (now - started).total_seconds())
@@ -111,12 +117,13 @@ def _copying(tx: Transaction, intake: Intake, now: datetime) -> Reading:
         intake.ticket,
         intake.id,
         phase,
-        say("verdict.looking" if progress.phase == "first look" else "verdict.reading"),
+        said or say("verdict.looking" if progress.phase == "first look" else "verdict.reading"),
         bytes_done=progress.bytes_done,
         bytes_total=progress.bytes_total,
         files_done=progress.files_done,
         files_total=progress.files_total,
         seconds_left=left,
+        studies=studies,
         drive=_drive(tx, intake),
     )
 
@@ -128,7 +135,7 @@ def seconds_left(done: int, total: int, elapsed: float) -> int:
     return max(0, round((total - done) * elapsed / done))
 
 
-def _checking(tx: Transaction, intake: Intake) -> Reading:
+def _checking(tx: Transaction, intake: Intake, signed_in: bool) -> Reading:
     report = tx.intakes.report(intake.id)
     read = report.bytes if report else 0
     files = report.files if report else 0
@@ -136,11 +143,12 @@ def _checking(tx: Transaction, intake: Intake) -> Reading:
         intake.ticket,
         intake.id,
         Phase.CHECKING,
-        say("verdict.looking"),
+        verdict.at_first_look(tx, intake, signed_in) or say("verdict.looking"),
         bytes_done=read,
         bytes_total=read,
         files_done=files,
         files_total=files,
+        studies=verdict.studies_seen(tx, intake) if signed_in else (),
         copied=True,
         drive=_drive(tx, intake),
     )
@@ -157,20 +165,6 @@ def _cataloged(tx: Transaction, intake: Intake) -> TouchBody:
     return _result(tx, intake, cases)
 
 
-def verdict(cases: tuple[Case, ...], studies: int) -> Message:
-    """One plain sentence: whose scans, and how many studies."""
-    if len(cases) > 1:
-        return say("verdict.several-people", n=len(cases))
-    stated = cases[0].stated
-    if not stated.name:
-        return say("verdict.scans-unnamed")
-    try:
-        born = datetime.strptime(stated.birth_date, "%Y%m%d").date()  # noqa: DTZ007 - a day has none
-    except ValueError:
-        return say("verdict.scans-undated", name=stated.name, n=studies)
-    return say("verdict.scans", name=stated.name, born=born, n=studies)
-
-
 def _matching(tx: Transaction, intake: Intake, cases: tuple[Case, ...]) -> Reading:
     studies = tuple(line for case in cases for line in case_lines(tx, case))
     ledger = tx.intakes.ledger(intake.id) or Ledger()
@@ -178,12 +172,16 @@ def _matching(tx: Transaction, intake: Intake, cases: tuple[Case, ...]) -> Readi
         intake.ticket,
         intake.id,
         Phase.MATCHING,
-        verdict(cases, len(studies)),
+        verdict.of_cases(cases, len(studies)),
         first_look=False,
         files_done=ledger.files,
         files_total=ledger.files,
         studies=studies,
-        notices=(*damage(studies, ledger), *again(tx, intake)),
+        notices=(
+            *verdict.changed(tx, intake, cases, len(studies)),
+            *damage(studies, ledger),
+            *again(tx, intake),
+        ),
         copied=True,
         drive=_drive(tx, intake),
     )
@@ -234,6 +232,7 @@ def _asks(tx: Transaction, intake: Intake, case: Case) -> TouchBody:
         grade,
         question,
         fields,
+        verdict.changed(tx, intake, (case,), len(studies)),
         studies=len(studies),
         images=sum(s.images for s in studies),
         drive=_drive(tx, intake),
@@ -272,7 +271,7 @@ def _him(tx: Transaction, intake: Intake, cases: tuple[Case, ...]) -> HimFinishe
         len(cases),
         len(studies),
         sum(s.images for s in studies),
-        damage(studies, ledger),
+        (*verdict.changed(tx, intake, cases, len(studies)), *damage(studies, ledger)),
         _drive(tx, intake),
     )
 
@@ -289,7 +288,11 @@ def _result(tx: Transaction, intake: Intake, cases: tuple[Case, ...]) -> Result:
         patients,
         left,
         ledger.files,
-        (*damage(studies, ledger), *again(tx, intake)),
+        (
+            *verdict.changed(tx, intake, cases, len(studies)),
+            *damage(studies, ledger),
+            *again(tx, intake),
+        ),
         _drive(tx, intake),
     )
 

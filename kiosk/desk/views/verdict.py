@@ -1,0 +1,110 @@
+"""One plain sentence for what a disc is: at first look, then as the catalog has it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from kiosk.desk.snapshots import Message, Mood, Notice, Outcome, StudyLine, say
+from kiosk.desk.views.differences import compare_field
+from kiosk.model.content import Verdict
+from kiosk.model.patient import PatientIdentity
+from kiosk.model.work import Case, Intake
+from kiosk.store import Transaction
+
+NO_SCANS = {
+    "empty": "KX-211",
+    "blank": "KX-211",
+    "audio": "KX-212",
+    "viewer-only": "KX-214",
+    "locked": "KX-221",
+    "unreadable": "KX-201",
+    "unsafe": "KX-231",
+    "unsure": "verdict.reading",
+}
+TELLING = ("family", "given", "birth_date")
+
+
+def of_person(stated: PatientIdentity, studies: int) -> Message:
+    """Whose scans, and how many studies."""
+    if not stated.name:
+        return say("verdict.scans-unnamed")
+    try:
+        born = datetime.strptime(stated.birth_date, "%Y%m%d").date()  # noqa: DTZ007 - a day has none
+    except ValueError:
+        return say("verdict.scans-undated", name=stated.name, n=studies)
+    return say("verdict.scans", name=stated.name, born=born, n=studies)
+
+
+def of_cases(cases: tuple[Case, ...], studies: int) -> Message:
+    """What the catalog says."""
+    if len(cases) > 1:
+        return say("verdict.several-people", n=len(cases))
+    return of_person(cases[0].stated, studies)
+
+
+def at_first_look(tx: Transaction, intake: Intake, signed_in: bool) -> Message | None:
+    """What the first look said, None before there was one. Without anybody who signed in it names
+    nobody."""
+    found = tx.intakes.verdict(intake.id)
+    return None if found is None else _sentence(tx, intake, found, signed_in)
+
+
+def _sentence(tx: Transaction, intake: Intake, found: Verdict, signed_in: bool) -> Message:
+    if found.code == "several-people":
+        return say("verdict.several-people", n=found.people)
+    if found.code == "no-dicom":
+        return say("KX-213", n=found.reports) if found.reports else say("KX-215")
+    if found.code != "scans":
+        return say(NO_SCANS.get(found.code, "verdict.reading"))
+    if not signed_in or not found.stated:
+        return say("verdict.scans-unnamed")
+    stated = found.stated[0]
+    if stated.name and _another(tx, intake, stated):
+        return say("verdict.another-person", name=stated.name)
+    if stated.name and not found.whole:
+        return say("verdict.scans-of", name=stated.name)
+    return of_person(stated, found.studies)
+
+
+def _another(tx: Transaction, intake: Intake, stated: PatientIdentity) -> bool:
+    """Whether the disc plainly is not of the patient that the front desk chose."""
+    chosen = tx.roster.resolve(intake.picked) if intake.picked else None
+    if chosen is None:
+        return False
+    lines = (compare_field(name, stated, chosen.identity) for name in TELLING)
+    return any(line.outcome is Outcome.DIFFERENT for line in lines)
+
+
+def studies_seen(tx: Transaction, intake: Intake) -> tuple[StudyLine, ...]:
+    """The studies that the first look met."""
+    found = tx.intakes.verdict(intake.id)
+    return tuple(
+        StudyLine(s.study_instance_uid, s.modality, s.description, s.date, images=s.instances)
+        for s in (found.lines if found else ())
+    )
+
+
+def changed(
+    tx: Transaction, intake: Intake, cases: tuple[Case, ...], studies: int
+) -> tuple[Notice, ...]:
+    """KX-105 where the first look said something else than the catalog: never silently."""
+    found = tx.intakes.verdict(intake.id)
+    if found is None or not cases or _holds(found, cases, studies):
+        return ()
+    said = say("KX-105", verdict=of_cases(cases, studies))
+    return (Notice(Mood.CARE, said),)
+
+
+def _holds(found: Verdict, cases: tuple[Case, ...], studies: int) -> bool:
+    if found.code == "unsure":
+        return True  # nothing was said
+    if found.code == "several-people":
+        return len(cases) > 1 and (not found.whole or found.people == len(cases))
+    same = (
+        found.code == "scans" and len(cases) == 1 and (not found.whole or found.studies == studies)
+    )
+    stated = found.stated[0] if found.stated else PatientIdentity()
+    return same and (stated.name, stated.birth_date) == (
+        cases[0].stated.name,
+        cases[0].stated.birth_date,
+    )
