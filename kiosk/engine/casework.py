@@ -13,7 +13,7 @@ from kiosk.model.delivery import CoercionRefused
 from kiosk.model.matching import Action, IndexStatistics, Proposal, Recommendation, Resolution
 from kiosk.model.patient import Identifier, LocalPatient, PatientIdentity, PatientStatus
 from kiosk.model.plain import to_plain
-from kiosk.model.work import Case
+from kiosk.model.work import Case, CaseState
 from kiosk.store import Held, Lease, Transaction
 
 CANDIDATES = 60  # the right record is among the first 60 as often as among the first 200
@@ -105,14 +105,45 @@ def release(site: Site, case: Case) -> Settlement:
         return lambda tx, held: tx.cases.reopen(held, (refusal,))
 
     def settle(tx: Transaction, held: Lease) -> None:
+        earlier = _brought_in_before(tx, case, resolution)
         for row, study, plan in plans:
             tx.cases.set_plan(row, to_plain(plan))
             for destination in site.policy.destination:
                 uid = study.study_instance_uid
-                tx.deliveries.queue(case.id, row, uid, destination.name, _held(study))
+                there = _there(tx, earlier, study, destination.name)
+                tx.deliveries.queue(case.id, row, uid, destination.name, _held(study), there)
         tx.cases.released(held, len(plans) * len(site.policy.destination), resolution)
 
     return settle
+
+
+def _brought_in_before(tx: Transaction, case: Case, resolution: Resolution) -> list[int]:
+    """Earlier cases whose scans were sent as this same patient's, in the same words: what was
+    written under another name or number is another version, and is sent."""
+    if resolution.action is not Action.LINK:
+        return []
+    sent = (CaseState.RELEASED, CaseState.DONE)
+    return [
+        each.id
+        for each in tx.cases.resting_on((resolution.local_key,))
+        if each.id != case.id
+        and each.state in sent
+        and each.resolution is not None
+        and each.resolution.local == resolution.local
+    ]
+
+
+def _there(tx: Transaction, earlier: list[int], study: Study, destination: str) -> frozenset[int]:
+    """By position in the study: the instances that were proved to be at the destination, byte for
+    byte the same. They are not sent again, unless the proof finds them missing."""
+    if not earlier:
+        return frozenset()
+    proved = tx.deliveries.proved_before(earlier, study.study_instance_uid, destination)
+    return frozenset(
+        position
+        for position, each in enumerate(study.instances)
+        if (each.sop_instance_uid, each.sha256) in proved
+    )
 
 
 def _resolution_now(site: Site, case: Case, resolution: Resolution) -> tuple[Resolution, str]:

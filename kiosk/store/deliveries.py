@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -63,9 +63,11 @@ class Deliveries:
         study_instance_uid: str,
         destination_name: str,
         held: Mapping[int, Held] | None = None,
+        there: Container[int] = (),
     ) -> int:
         """A delivery of the whole study; instances in `held` (by position in the study) are
-        listed but not sent. Queuing it a second time gives the one that is there."""
+        listed but not sent, those in `there` count as accepted: the proof looks whether they are.
+        Queuing it a second time gives the one that is there."""
         known = select(delivery.c.id).where(
             delivery.c.study == study_id, delivery.c.destination == destination_name
         )
@@ -83,14 +85,31 @@ class Deliveries:
         id = int(key[0])
         held = held or {}
         rows = [
-            _queued(id, row_id, held.get(position))
+            _queued(id, row_id, held.get(position), position in there)
             for position, row_id in enumerate(self._instances_of(study_id))
         ]
         if rows:
             self._connection.execute(delivery_instance.insert(), rows)
         data: dict[str, object] = {"destination": destination_name, "instances": len(rows)}
-        self._write("delivery.queued", id, data | {"held": len(held)})
+        before = sum(row["answer"] is Answer.ACCEPTED for row in rows)
+        self._write("delivery.queued", id, data | {"held": len(held), "sent_before": before})
         return id
+
+    def proved_before(
+        self, cases: Iterable[int], study_instance_uid: str, destination_name: str
+    ) -> frozenset[tuple[str, str]]:
+        """What earlier deliveries of these cases proved to be at the destination: SOP Instance UID
+        and SHA-256 of the file it came from."""
+        query = (
+            select(instance.c.sop_instance_uid, instance.c.sha256)
+            .join(delivery_instance, delivery_instance.c.instance == instance.c.id)
+            .join(delivery, delivery.c.id == delivery_instance.c.delivery)
+            .where(delivery.c.case_id.in_(tuple(cases)))
+            .where(delivery.c.study_instance_uid == study_instance_uid)
+            .where(delivery.c.destination == destination_name)
+            .where(delivery_instance.c.answer == Answer.VERIFIED)
+        )
+        return frozenset((row[0], row[1]) for row in self._connection.execute(query))
 
     def _instances_of(self, study_id: int) -> tuple[int, ...]:
         query = select(instance.c.id).join(series).where(series.c.study == study_id)
@@ -298,8 +317,8 @@ class Deliveries:
         self._journal.write(event)
 
 
-def _queued(id: int, instance_id: int, held: Held | None) -> dict[str, Any]:
-    answer = Answer.HELD if held else Answer.PENDING
+def _queued(id: int, instance_id: int, held: Held | None, there: bool) -> dict[str, Any]:
+    answer = Answer.HELD if held else Answer.ACCEPTED if there else Answer.PENDING
     row = {"delivery": id, "instance": instance_id, "answer": answer, "changes": []}
     return row | {"comment": held.why if held else ""}
 

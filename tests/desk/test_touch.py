@@ -311,6 +311,9 @@ def test_a_disc_that_was_here_before_says_when_and_what_became_of_it(world: Worl
     world.move(DeliveryState.COMMITTED)
     world.wait(hours=24)
     world.insert()
+    shown = body(world)
+    assert isinstance(shown, Reading)  # from the first moment on
+    assert [n.message.id for n in shown.notices] == ["KX-301"]
     world.catalog(StatedPatient(JANE, (study("1.2.3", 3),)))
     shown = body(world)
     assert isinstance(shown, Reading)

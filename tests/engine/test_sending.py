@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from kiosk.cli.demonstration import registration
 from kiosk.model.delivery import Answer
 from kiosk.model.work import CaseState, DeliveryState, IntakeState
 from kiosk.policy.sections import Destination
@@ -150,3 +152,75 @@ def test_an_attempt_is_in_the_journal_before_the_first_byte(here: Station, known
         here.insert(known)
         here.work()
     assert min(seen) >= 1
+
+
+def attempts(here: Station, intake: int) -> int:
+    """How often something was sent for an intake."""
+    with here.rows.read() as tx:
+        return sum(e.kind == "delivery.attempt" for e in tx.journal.of(intake=intake))
+
+
+def test_a_disc_that_was_brought_in_before_is_proved_again_and_not_sent_again(
+    here: Station, known: Path, tmp_path: Path
+) -> None:
+    """K15: read and checked as any disc; the archive is asked whether all is still there."""
+    with orthanc(folder(tmp_path)) as archive:
+        here.use(policy_for(target(archive, commitment=False)))
+        here.register()
+        here.insert(known)
+        here.work()
+        here.pass_(hours=1)
+        again = here.insert(known)
+        here.work()
+        assert {d.state for d in here.deliveries(again)} == {DeliveryState.COMMITTED}
+        assert {d.verify_level for d in here.deliveries(again)} == {2}
+    assert attempts(here, again) == 0
+    assert here.case(again).state is CaseState.DONE
+
+
+def test_only_what_is_missing_there_is_sent_a_second_time(
+    here: Station, known: Path, tmp_path: Path
+) -> None:
+    """Somebody deleted an image in the archive meanwhile: the proof finds out, that one is sent."""
+    with orthanc(folder(tmp_path)) as archive:
+        here.use(policy_for(target(archive, commitment=False)))
+        here.register()
+        here.insert(known)
+        here.work()
+        whole = archive.data_sets().keys()
+        lost = archive.json("/instances")[0]
+        archive.rest(f"/instances/{lost}", "DELETE")
+        here.pass_(hours=1)
+        again = here.insert(known)
+        for _ in range(12):
+            here.work()
+            here.pass_(minutes=2)
+        assert archive.data_sets().keys() == whole
+    results = [r for d in here.deliveries(again) for r in here.results(d)]
+    assert {r.answer for r in results} == {Answer.VERIFIED}
+    with here.rows.read() as tx:
+        tries = [n for d in here.deliveries(again) for n in tx.deliveries.tries(d.id).values()]
+    assert sorted(tries) == [0, 0, 0, 0, 0, 0, 1]
+
+
+def test_what_was_sent_under_another_name_is_sent_again(
+    here: Station, known: Path, tmp_path: Path
+) -> None:
+    """The registration changed in between: what is there is another version, and is looked at."""
+    with orthanc(folder(tmp_path)) as archive:
+        here.use(policy_for(target(archive, commitment=False)))
+        here.register()
+        first = here.insert(known)
+        here.work()
+        case = here.case(first)
+        assert case.resolution is not None
+        assert case.resolution.local is not None
+        here.pass_(hours=1)
+        changed = replace(ARCHIBALD, given="Archie")
+        here.register(registration._message("A08", changed, "", here.at, 901).text)
+        again = here.insert(known)
+        here.work()
+        if here.case(again).state is CaseState.AWAITING:
+            here.decide(again, ARCHIBALD.number)
+            here.work()
+    assert attempts(here, again) > 0

@@ -31,8 +31,9 @@ class Orthanc:
         """The DICOMweb service root."""
         return f"http://{self.host}:{self.http_port}/dicom-web"
 
-    def rest(self, path: str) -> bytes:
-        request = urllib.request.Request(f"http://{self.host}:{self.http_port}{path}")
+    def rest(self, path: str, method: str = "GET") -> bytes:
+        url = f"http://{self.host}:{self.http_port}{path}"
+        request = urllib.request.Request(url, method=method)
         if self.credentials:
             token = base64.b64encode(self.credentials.encode()).decode()
             request.add_header("Authorization", f"Basic {token}")

@@ -101,12 +101,13 @@ def _drive(tx: Transaction, intake: Intake) -> str:
 def _copying(tx: Transaction, intake: Intake, now: datetime, signed_in: bool) -> Reading:
     said = verdict.at_first_look(tx, intake, signed_in)
     studies = verdict.studies_seen(tx, intake) if signed_in else ()
+    before = verdict.again(tx, intake)
     progress = tx.intakes.progress(intake.id)
     if progress is None:
         seconds = int((now - datetime.fromisoformat(intake.created_at)).total_seconds())
         drive = _drive(tx, intake)
         slow = seconds >= SLOW_DRIVE_SECONDS and bool(drive) and said is None
-        notices = (Notice(Mood.BUSY, say("KX-104", n=seconds)),) if slow else ()
+        notices = (Notice(Mood.BUSY, say("KX-104", n=seconds)),) if slow else before
         return Reading(
             intake.ticket, intake.id, verdict=said, studies=studies, notices=notices, drive=drive
         )
@@ -124,6 +125,7 @@ def _copying(tx: Transaction, intake: Intake, now: datetime, signed_in: bool) ->
         files_total=progress.files_total,
         seconds_left=left,
         studies=studies,
+        notices=before,
         drive=_drive(tx, intake),
     )
 
@@ -149,6 +151,7 @@ def _checking(tx: Transaction, intake: Intake, signed_in: bool) -> Reading:
         files_done=files,
         files_total=files,
         studies=verdict.studies_seen(tx, intake) if signed_in else (),
+        notices=verdict.again(tx, intake),
         copied=True,
         drive=_drive(tx, intake),
     )
@@ -180,7 +183,7 @@ def _matching(tx: Transaction, intake: Intake, cases: tuple[Case, ...]) -> Readi
         notices=(
             *verdict.changed(tx, intake, cases, len(studies)),
             *damage(studies, ledger),
-            *again(tx, intake),
+            *verdict.again(tx, intake),
         ),
         copied=True,
         drive=_drive(tx, intake),
@@ -192,20 +195,6 @@ def damage(studies: tuple[StudyLine, ...], ledger: Ledger) -> tuple[Notice, ...]
     hurt = sum(s.damaged for s in studies) + ledger.unreadable
     total = sum(s.images for s in studies) + ledger.unreadable
     return (Notice(Mood.CARE, say("KX-120", n=hurt, m=total)),) if hurt else ()
-
-
-def again(tx: Transaction, intake: Intake) -> tuple[Notice, ...]:
-    """KX-301 where the same disc was brought in before: when, and how far that is."""
-    mark = intake.medium.fingerprint
-    before = [i for i in tx.intakes.of_medium(mark) if i.id < intake.id] if mark else []
-    if not before:
-        return ()
-    cases = tx.cases.of_intake(before[0].id)
-    stages = [s.stage for case in cases for s in case_lines(tx, case)]
-    worst = min(stages, key=_ORDER.index, default=Stage.STOPPED)
-    day = datetime.fromisoformat(before[0].created_at).astimezone().date()
-    said = say("KX-301", date=day, state=say(f"stage.{worst.value}"))
-    return (Notice(Mood.NOTE, said),)
 
 
 def _asks(tx: Transaction, intake: Intake, case: Case) -> TouchBody:
@@ -271,7 +260,11 @@ def _him(tx: Transaction, intake: Intake, cases: tuple[Case, ...]) -> HimFinishe
         len(cases),
         len(studies),
         sum(s.images for s in studies),
-        (*verdict.changed(tx, intake, cases, len(studies)), *damage(studies, ledger)),
+        (
+            *verdict.changed(tx, intake, cases, len(studies)),
+            *damage(studies, ledger),
+            *verdict.again(tx, intake),
+        ),
         _drive(tx, intake),
     )
 
@@ -291,7 +284,7 @@ def _result(tx: Transaction, intake: Intake, cases: tuple[Case, ...]) -> Result:
         (
             *verdict.changed(tx, intake, cases, len(studies)),
             *damage(studies, ledger),
-            *again(tx, intake),
+            *verdict.again(tx, intake),
         ),
         _drive(tx, intake),
     )

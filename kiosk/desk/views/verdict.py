@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from kiosk.desk.snapshots import Message, Mood, Notice, Outcome, StudyLine, say
+from kiosk.desk.snapshots import Message, Mood, Notice, Outcome, Stage, StudyLine, say
 from kiosk.desk.views.differences import compare_field
+from kiosk.desk.views.rows import case_lines
 from kiosk.model.content import Verdict
 from kiosk.model.patient import PatientIdentity
 from kiosk.model.work import Case, Intake
@@ -108,3 +109,17 @@ def _holds(found: Verdict, cases: tuple[Case, ...], studies: int) -> bool:
         cases[0].stated.name,
         cases[0].stated.birth_date,
     )
+
+
+def again(tx: Transaction, intake: Intake) -> tuple[Notice, ...]:
+    """KX-301 where the same disc was brought in before: when, and how far that is."""
+    mark = intake.medium.fingerprint
+    before = [i for i in tx.intakes.of_medium(mark) if i.id < intake.id] if mark else []
+    if not before:
+        return ()
+    cases = tx.cases.of_intake(before[0].id)
+    stages = [s.stage for case in cases for s in case_lines(tx, case)]
+    worst = min(stages, key=list(Stage).index, default=Stage.STOPPED)
+    day = datetime.fromisoformat(before[0].created_at).astimezone().date()
+    said = say("KX-301", date=day, state=say(f"stage.{worst.value}"))
+    return (Notice(Mood.NOTE, said),)
