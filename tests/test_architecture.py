@@ -43,7 +43,7 @@ MAY_USE: dict[str, frozenset[str]] = {
     "watchdog": frozenset({"inbound"}),
     "hl7apy": frozenset({"adt", "notify"}),
     "pydicom": frozenset({"fileset", "coercion", "delivery", "cli.demonstration"}),
-    "pynetdicom": frozenset({"delivery", "inbound", "cli.demonstration"}),
+    "pynetdicom": frozenset({"delivery", "cli.demonstration"}),
     "pycdlib": frozenset({"cli.demonstration"}),
     "rapidfuzz": frozenset({"identity"}),
     "numpy": frozenset({"fileset", "coercion", "delivery"}),

@@ -114,7 +114,9 @@ class Server:
             connection.settimeout(self._patience)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._tls is not None:
-                connection = self._secured(connection, self._tls)
+                connection = secured = self._wrapped(connection, self._tls)
+                with within(secured, self._patience):
+                    secured.do_handshake()
             self._serve_one(connection, peer)
         except ssl.SSLError as e:
             log.warning("Connection from %s ended: TLS failed (%s).", peer, e.reason)
@@ -127,13 +129,11 @@ class Server:
                 self._live.pop(connection, None)
             connection.close()
 
-    def _secured(self, raw: socket.socket, tls: ssl.SSLContext) -> socket.socket:
+    def _wrapped(self, raw: socket.socket, tls: ssl.SSLContext) -> ssl.SSLSocket:
         with self._lock:  # from here on `raw` is an empty shell
             thread = self._live.pop(raw)
             secured = tls.wrap_socket(raw, server_side=True, do_handshake_on_connect=False)
             self._live[secured] = thread
-        with within(secured, self._patience):
-            secured.do_handshake()
         return secured
 
 

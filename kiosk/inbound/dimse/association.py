@@ -28,7 +28,6 @@ from kiosk.inbound.dimse.message import (
 )
 from kiosk.inbound.dimse.negotiation import (
     APPLICATION_CONTEXT,
-    UNDECODABLE,
     VERIFICATION,
     Accepted,
     Asked,
@@ -123,9 +122,9 @@ class _Association:
             raise _Abort("it did not begin with an association request", _UNEXPECTED)
         try:
             asked = read_request(bytes(body))
-        except UNDECODABLE:
-            raise _Abort("its association request cannot be read") from None
-        if asked.primitive.application_context_name != APPLICATION_CONTEXT:
+        except Malformed as e:
+            raise _Abort(f"its association request cannot be read: {e}") from None
+        if asked.application_context != APPLICATION_CONTEXT:
             self.reject(_PERMANENT, _USER, 2)
             raise Ended("it does not speak DICOM's application context")
         if asked.called != (self._settings.ae_title or ae_title):
@@ -138,10 +137,7 @@ class _Association:
 
     def work(self, asked: Asked, caller: str) -> None:
         """Accepts, then takes what comes until the peer releases. Raises Ended."""
-        try:
-            self._contexts, answer = accept(asked, self._settings.max_pdu)
-        except UNDECODABLE:
-            raise _Abort("what it proposes cannot be read") from None
+        self._contexts, answer = accept(asked, self._settings.max_pdu)
         self._caller, self._calling = caller, asked.calling
         with self._sessions.attended(caller):
             self._socket.sendall(answer)

@@ -1,22 +1,16 @@
-"""What a sender asks for and what it gets: A-ASSOCIATE (PS3.8 9.3.2-9.3.4), decoded and encoded by
-pynetdicom's ACSE classes."""
+"""What a sender asks for and what it gets: A-ASSOCIATE-RQ and -AC (PS3.8 9.3.2, 9.3.3).
+
+Read by hand: a library's decoder warns of what a stranger sent, in the stranger's words.
+"""
 
 from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RQ
-from pynetdicom.pdu_primitives import (
-    A_ASSOCIATE,
-    ImplementationClassUIDNotification,
-    ImplementationVersionNameNotification,
-    MaximumLengthNotification,
-)
-from pynetdicom.presentation import PresentationContext
-
+from kiosk.inbound.dimse.message import Malformed
 from kiosk.model.delivery import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
 APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
@@ -26,26 +20,26 @@ _STORAGE = "1.2.840.10008.5.1.4.1.1."
 _DATA_SET = re.compile(r"1\.2\.840\.10008\.1\.2(\.[0-9.]+)?")
 # Pixels that lie elsewhere (JPIP) or are no DICOM stream (PS3.6 A: SMPTE 2110, MIME).
 _NOT_WHOLE = re.compile(r"1\.2\.840\.10008\.1\.2\.(4\.9[45]|4\.20[45]|6\.|7\.)")
+_TITLE = re.compile(r"[\x20-\x5b\x5d-\x7e]{1,16}")
+_MOST_CONTEXTS = 128  # the odd numbers of a byte (PS3.8 9.3.2.2)
 
-# What pynetdicom's and pydicom's decoders raise on bytes that are not what they should be.
-UNDECODABLE = (
-    ValueError,
-    TypeError,
-    AttributeError,
-    LookupError,
-    AssertionError,
-    NotImplementedError,
-    OverflowError,
-    EOFError,
-    RecursionError,
-    struct.error,
-)
+_APPLICATION, _ASKED, _ANSWERED, _ABSTRACT, _TRANSFER, _USER = 0x10, 0x20, 0x21, 0x30, 0x40, 0x50
+_MAXIMUM_LENGTH, _CLASS_UID, _VERSION_NAME = 0x51, 0x52, 0x55
 _ACCEPTED, _NO_CLASS, _NO_SYNTAX = 0, 3, 4  # PS3.8 table 9-18
 
 
 @dataclass(frozen=True, slots=True)
+class Proposed:
+    """A presentation context as the sender asks for it."""
+
+    number: int
+    abstract_syntax: str
+    transfer_syntaxes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Accepted:
-    """One presentation context that is open."""
+    """A presentation context that is open."""
 
     abstract_syntax: str
     transfer_syntax: str
@@ -55,75 +49,102 @@ class Accepted:
 class Asked:
     """An association request. The titles are printable and at most 16 long."""
 
-    primitive: A_ASSOCIATE
     called: str
     calling: str
+    application_context: str
+    contexts: tuple[Proposed, ...]
+    echoed: bytes  # both titles and what is reserved, which the answer repeats
 
 
 def read_request(untrusted_body: bytes) -> Asked:
-    """A-ASSOCIATE-RQ. Raises one of UNDECODABLE."""
-    pdu = A_ASSOCIATE_RQ()
-    pdu.decode(struct.pack(">BxI", 1, len(untrusted_body)) + untrusted_body)
-    primitive = pdu.to_primitive()
-    called, calling = (_title(t) for t in (primitive.called_ae_title, primitive.calling_ae_title))
-    return Asked(primitive, called, calling)
+    """Raises Malformed."""
+    if len(untrusted_body) < 68 or not untrusted_body[1] & 1:
+        raise Malformed("it is no request of protocol version 1")
+    application, contexts = "", []
+    for kind, item in _items(untrusted_body[68:]):
+        if kind == _APPLICATION:
+            application = _uid(item)
+        elif kind == _ASKED:
+            contexts.append(_proposed(item))
+    if len(contexts) > _MOST_CONTEXTS:
+        raise Malformed("it proposes too many presentation contexts")
+    called, calling = _title(untrusted_body[4:20]), _title(untrusted_body[20:36])
+    return Asked(called, calling, application, tuple(contexts), untrusted_body[4:68])
 
 
-def _title(untrusted: str) -> str:
-    title = untrusted.strip()
-    if not re.fullmatch(r"[\x20-\x5b\x5d-\x7e]{1,16}", title):
-        raise ValueError("no AE title")
+def _items(data: bytes) -> Iterator[tuple[int, bytes]]:
+    at = 0
+    while at < len(data):
+        if at + 4 > len(data):
+            raise Malformed("an item is cut off")
+        kind, length = struct.unpack_from(">BxH", data, at)
+        at += 4
+        if at + length > len(data):
+            raise Malformed("an item does not fit its request")
+        yield kind, data[at : at + length]
+        at += length
+
+
+def _proposed(item: bytes) -> Proposed:
+    if len(item) < 4 or not item[0] & 1:
+        raise Malformed("a presentation context has no odd number")
+    below = list(_items(item[4:]))
+    abstract = next((_uid(value) for kind, value in below if kind == _ABSTRACT), "")
+    return Proposed(
+        item[0], abstract, tuple(_uid(value) for kind, value in below if kind == _TRANSFER)
+    )
+
+
+def _uid(untrusted: bytes) -> str:
+    return untrusted[:66].decode("latin-1").strip("\0 ")
+
+
+def _title(untrusted: bytes) -> str:
+    title = untrusted.decode("latin-1").strip("\0 ")
+    if not _TITLE.fullmatch(title):
+        raise Malformed("it has no AE title")
     return title
 
 
 def accept(asked: Asked, max_pdu: int) -> tuple[dict[int, Accepted], bytes]:
-    """The contexts that are open from now on, and the A-ASSOCIATE-AC that says so. Raises one of
-    UNDECODABLE."""
+    """The contexts that are open from now on, and the A-ASSOCIATE-AC that says so."""
     accepted: dict[int, Accepted] = {}
-    results = []
-    for context in asked.primitive.presentation_context_definition_list:
-        result, syntax = _judge(
-            str(context.abstract_syntax), [str(s) for s in context.transfer_syntax]
-        )
-        number = int(context.context_id or 0)
-        answer = PresentationContext()
-        answer.context_id, answer.result = number, result
-        answer.transfer_syntax = [syntax]
-        results.append(answer)
+    items = [_item(_APPLICATION, APPLICATION_CONTEXT.encode())]
+    for context in asked.contexts:
+        result, syntax = _judge(context)
+        answer = bytes((context.number, 0, result, 0)) + _item(_TRANSFER, syntax.encode())
+        items.append(_item(_ANSWERED, answer))
         if result == _ACCEPTED:
-            accepted[number] = Accepted(str(context.abstract_syntax), syntax)
-    return accepted, _encoded(asked, results, max_pdu)
+            accepted[context.number] = Accepted(context.abstract_syntax, syntax)
+    items.append(_item(_USER, _user_information(max_pdu)))
+    body = struct.pack(">HH", 1, 0) + asked.echoed + b"".join(items)
+    return accepted, struct.pack(">BxI", 2, len(body)) + body
 
 
-def _judge(abstract_syntax: str, syntaxes: Sequence[str]) -> tuple[int, str]:
+def _judge(context: Proposed) -> tuple[int, str]:
     """Result and transfer syntax: the first that the sender names, since it knows its own file."""
-    first = syntaxes[0] if syntaxes else _STANDARD + "1.2"
-    if not _is_wanted(abstract_syntax):
-        return _NO_CLASS, first
-    for syntax in syntaxes:
+    if not _is_wanted(context.abstract_syntax):
+        return _NO_CLASS, ""
+    for syntax in context.transfer_syntaxes:
         if _DATA_SET.fullmatch(syntax) and not _NOT_WHOLE.match(syntax):
             return _ACCEPTED, syntax
-    return _NO_SYNTAX, first
+    return _NO_SYNTAX, ""
 
 
 def _is_wanted(abstract_syntax: str) -> bool:
     """Storage of any kind, a vendor's too: what cannot be used is told of, not lost."""
-    standard = abstract_syntax.startswith(_STANDARD)
-    return abstract_syntax == VERIFICATION or abstract_syntax.startswith(_STORAGE) or not standard
+    if abstract_syntax.startswith(_STANDARD):
+        return abstract_syntax == VERIFICATION or abstract_syntax.startswith(_STORAGE)
+    return bool(abstract_syntax)
 
 
-def _encoded(asked: Asked, results: list[PresentationContext], max_pdu: int) -> bytes:
-    primitive = A_ASSOCIATE()
-    primitive.application_context_name = APPLICATION_CONTEXT
-    primitive.called_ae_title = asked.primitive.called_ae_title
-    primitive.calling_ae_title = asked.primitive.calling_ae_title
-    primitive.result, primitive.result_source = 0, 1
-    primitive.presentation_context_definition_results_list = results
-    longest = MaximumLengthNotification()
-    longest.maximum_length_received = max_pdu
-    implementation = ImplementationClassUIDNotification()
-    implementation.implementation_class_uid = IMPLEMENTATION_CLASS_UID
-    version = ImplementationVersionNameNotification()
-    version.implementation_version_name = IMPLEMENTATION_VERSION_NAME
-    primitive.user_information = [longest, implementation, version]
-    return bytes(A_ASSOCIATE_AC(primitive).encode())
+def _user_information(max_pdu: int) -> bytes:
+    return (
+        _item(_MAXIMUM_LENGTH, struct.pack(">I", max_pdu))
+        + _item(_CLASS_UID, IMPLEMENTATION_CLASS_UID.encode())
+        + _item(_VERSION_NAME, IMPLEMENTATION_VERSION_NAME.encode())
+    )
+
+
+def _item(kind: int, value: bytes) -> bytes:
+    return struct.pack(">BxH", kind, len(value)) + value
