@@ -110,11 +110,25 @@ def _sandbox() -> Check:
         return Check(
             "sandbox",
             WARN,
-            "This kernel has no Landlock: what reads discs is limited in memory and time only.",
+            f"No Landlock: what reads discs {_still_held()}.",
             "Use a kernel with Landlock (5.13 or newer) and lsm=landlock.",
         )
-    network = "" if abi >= 4 else ", network not covered"
-    return Check("sandbox", PASS, f"Landlock ABI {abi}{network}; Python {sys.version.split()[0]}")
+    python = f"Python {sys.version.split()[0]}"
+    if not sandbox.seccomp_works():
+        return Check(
+            "sandbox",
+            WARN,
+            f"Landlock ABI {abi}, no filter of system calls; {python}",
+            "Use a kernel with seccomp on x86-64 or ARM64.",
+        )
+    return Check("sandbox", PASS, f"Landlock ABI {abi}, seccomp allow-list; {python}")
+
+
+def _still_held() -> str:
+    """What a kernel without Landlock holds a reader to."""
+    if sandbox.seccomp_works():
+        return "can make no connection and run nothing, but reads what this account may read"
+    return "is limited in memory and time only"
 
 
 def _drives() -> Iterator[Check]:

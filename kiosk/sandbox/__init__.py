@@ -1,9 +1,10 @@
 """Where hostile bytes are worked on: each medium in a child process of its own, which is locked in
 before it looks and is bounded in memory, time and reach. `child` is the parent's side, `inside`
-the child's, `lock` the kernel's part of it.
+the child's, `lock` and `calls` the kernel's part of it.
 """
 
+from kiosk.sandbox.calls import seccomp_works
 from kiosk.sandbox.child import JobFailed, catalog, identify, look, read
 from kiosk.sandbox.lock import landlock_abi
 
-__all__ = ["JobFailed", "catalog", "identify", "landlock_abi", "look", "read"]
+__all__ = ["JobFailed", "catalog", "identify", "landlock_abi", "look", "read", "seccomp_works"]

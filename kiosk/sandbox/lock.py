@@ -1,4 +1,5 @@
-"""The kernel's part of the sandbox: limits, Landlock, no new privileges, death with the parent."""
+"""The kernel's part of the sandbox: limits, Landlock, the list of system calls, no new privileges,
+death with the parent."""
 
 from __future__ import annotations
 
@@ -9,6 +10,8 @@ import signal
 import struct
 import sys
 from pathlib import Path
+
+from kiosk.sandbox.calls import allow_only
 
 PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # Landlock's system calls
@@ -46,9 +49,15 @@ def landlock_abi() -> int:
 
 def lock_in(readable: list[str], writable: list[str], also_readable: list[str]) -> int:
     """From here on this process reads only these paths and what Python itself needs, writes only
-    below `writable`, opens no TCP connection, gains no privilege. Best effort: the Landlock ABI
-    that was used, 0 for none (`kiosk check` says which)."""
+    below `writable`, opens no connection, starts no process, gains no privilege. Best effort: the
+    Landlock ABI that was used, 0 for none (`kiosk check` says what this kernel has)."""
     _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    abi = _landlock(readable, writable, also_readable)
+    allow_only()
+    return abi
+
+
+def _landlock(readable: list[str], writable: list[str], also_readable: list[str]) -> int:
     abi = landlock_abi()
     if abi == 0:
         return 0

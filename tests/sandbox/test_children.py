@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from kiosk.model.content import Severity
 from kiosk.model.medium import MediumKind, Progress
 from kiosk.policy.sections import Limits
 from kiosk.sandbox import child
+from kiosk.sandbox.calls import MACHINES, Calls, program
 from kiosk.sandbox.child import Job
 from tests import discs
 
@@ -56,6 +58,94 @@ def test_a_locked_child_reaches_its_medium_and_its_staging_only(tmp_path: Path) 
         "run": "denied",
         "connect": "denied",
     }
+
+
+CALLS = """
+import ctypes, os, socket, subprocess, sys, threading
+from kiosk.sandbox.lock import lock_in
+libc = ctypes.CDLL(None, use_errno=True)
+lock_in(readable=["/"], writable=["/tmp"], also_readable=[])
+def tried(what, act):
+    try:
+        print(what, act())
+    except OSError as e:
+        print(what, os.strerror(e.errno).replace(" ", "-"))
+def call(name, *arguments):
+    if getattr(libc, name)(*arguments) == -1:
+        raise OSError(ctypes.get_errno(), "")
+    return "allowed"
+def thread():
+    done = []
+    worker = threading.Thread(target=lambda: done.append("allowed"))
+    worker.start()
+    worker.join()
+    return done[0]
+tried("tcp", lambda: socket.socket(socket.AF_INET))
+tried("udp", lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+tried("unix", lambda: socket.socket(socket.AF_UNIX))
+tried("pair", socket.socketpair)
+tried("fork", os.fork)
+tried("run", lambda: subprocess.run(["/bin/true"]))
+tried("exec", lambda: os.execv("/bin/true", ["true"]))
+tried("trace", lambda: call("ptrace", 0, 0, 0, 0))
+tried("look-into", lambda: call("process_vm_readv", os.getppid(), 0, 0, 0, 0, 0))
+tried("mount", lambda: call("mount", b"none", b"/mnt", b"tmpfs", 0, 0))
+tried("unshare", lambda: call("unshare", 0x10000000))
+tried("kill", lambda: os.kill(os.getppid(), 0))
+tried("link", lambda: os.symlink("/etc/passwd", "/tmp/never-made"))
+tried("own", lambda: os.chmod("/tmp", 0o1777))
+tried("type", lambda: call("ioctl", 0, 0x5412, b"x"))
+tried("set-limit", lambda: call("prlimit", 0, 7, 0, 0))
+tried("ring", lambda: call("syscall", 425, 1, 0))
+tried("thread", thread)
+tried("read", lambda: "allowed" if open("/etc/hostname").read is not None else "")
+"""
+
+
+@pytest.mark.skipif(not sandbox.seccomp_works(), reason="this kernel filters no system calls")
+def test_a_locked_child_makes_no_call_that_reading_does_not_need() -> None:
+    """Also where Landlock lets it: no socket of any kind, no process, no look at another one."""
+    ran = subprocess.run([sys.executable, "-c", CALLS], capture_output=True, text=True, check=True)
+    said = dict(line.split() for line in ran.stdout.splitlines())
+    assert {said.pop(name) for name in ("thread", "read")} == {"allowed"}
+    assert len(said) == 17
+    assert set(said.values()) == {"Operation-not-permitted"}
+
+
+@pytest.mark.skipif(not sandbox.seccomp_works(), reason="this kernel filters no system calls")
+def test_threads_that_were_there_before_the_lock_are_locked_too() -> None:
+    """A numeric library starts its own at import."""
+    code = """
+import socket, threading
+from kiosk.sandbox.lock import lock_in
+locked, said = threading.Event(), []
+def late():
+    locked.wait()
+    try:
+        socket.socket()
+    except PermissionError:
+        said.append("denied")
+worker = threading.Thread(target=late)
+worker.start()
+lock_in(readable=[], writable=[], also_readable=[])
+locked.set()
+worker.join()
+print(*said)
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["denied"]
+
+
+@pytest.mark.parametrize("calls", MACHINES.values(), ids=MACHINES)
+def test_the_filter_of_every_machine_is_one_that_a_kernel_takes(calls: Calls) -> None:
+    """Numbers in order and each once; every jump stays inside (BPF jumps forward only)."""
+    assert list(calls.allowed) == sorted(set(calls.allowed))
+    code = program(calls)
+    steps = [struct.unpack_from("HBBI", code, at) for at in range(0, len(code), 8)]
+    for at, (kind, true, false, _) in enumerate(steps):
+        if kind & 0x07 == 0x05:
+            assert at + 1 + max(true, false) < len(steps)
+    assert {true for kind, true, _, _ in steps if kind == 0x06} == {0}
 
 
 def test_a_disc_is_identified_read_and_cataloged_in_children(tmp_path: Path) -> None:
