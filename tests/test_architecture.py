@@ -40,7 +40,6 @@ MAY_USE: dict[str, frozenset[str]] = {
     "alembic": frozenset({"store"}),
     "PySide6": frozenset({"ui"}),
     "pyudev": frozenset({"media"}),
-    "watchdog": frozenset({"inbound"}),
     "hl7apy": frozenset({"adt", "notify"}),
     "pydicom": frozenset({"fileset", "coercion", "delivery", "cli.demonstration"}),
     "pynetdicom": frozenset({"delivery", "cli.demonstration"}),

@@ -2,7 +2,8 @@
 
 An item is an ISO, a ZIP or a folder that lies in a watched folder. It is moved to `taken/` beside
 it, under a name of ours, and never deleted or written to; a mark beside it says that the station
-has it. After a crash, what has no mark is told again.
+has it. After a crash, what has no mark is told again. The folders are looked at again and again: a
+share on another machine, where portals put their downloads, tells nobody of changes.
 """
 
 from __future__ import annotations
@@ -13,11 +14,8 @@ import secrets
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-
-from watchdog.events import FileSystemEvent, FileSystemEventHandler
-from watchdog.observers import Observer
 
 from kiosk.policy.sections import Folders
 
@@ -30,7 +28,7 @@ the station cannot take it now."""
 TAKEN = "taken"
 _MARK = ".told"
 _UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".tmp", ".filepart")
-_LOOK_SECONDS = 60.0  # a share on another machine reports nothing
+_LOOK_SECONDS = 2.0
 _MOST = 100_000  # entries of one item that are looked at
 
 Sign = tuple[int, int, int]
@@ -38,27 +36,24 @@ Sign = tuple[int, int, int]
 
 
 class Watched:
-    """Watches from construction until `close`. Raises OSError when a folder cannot be watched."""
+    """Watches from construction until `close`. Raises OSError when a folder cannot be used."""
 
     def __init__(self, settings: Folders, found: Found) -> None:
         self._roots, self._stable = settings.watched, settings.stable_seconds
         self._found = found
         self._seen: dict[Path, tuple[Sign, float]] = {}
-        self._changed, self._stopping = threading.Event(), threading.Event()
-        self._observer = Observer()
+        self._untold: list[Path] = []
+        self._stopping = threading.Event()
         for root in self._roots:
             (root / TAKEN).mkdir(mode=0o700, exist_ok=True)
-            self._observer.schedule(_Waker(self._changed), str(root), recursive=True)
-        self._observer.start()
+            slots = sorted((root / TAKEN).iterdir())
+            self._untold += [slot for slot in slots if not (slot / _MARK).exists()]
         self._thread = threading.Thread(target=self._run, name="inbound-folders", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
         self._stopping.set()
-        self._changed.set()
         self._thread.join()
-        self._observer.stop()
-        self._observer.join()
 
     def __enter__(self) -> Watched:
         return self
@@ -67,58 +62,39 @@ class Watched:
         self.close()
 
     def _run(self) -> None:
-        while not self._stopping.wait(min(1.0, self._stable / 4)):  # one look for many events
-            self._changed.clear()
-            waits = [_LOOK_SECONDS]
-            for root in self._roots:
-                try:
-                    waits += self._look(root)
-                except OSError as e:
-                    log.error("A watched folder cannot be read (%s). See [folders].", e.strerror)
-            self._changed.wait(min(waits))
+        while not self._stopping.wait(min(_LOOK_SECONDS, self._stable / 2)):
+            try:
+                for root in self._roots:
+                    self._look(root)
+                self._untold = [slot for slot in self._untold if not self._told(slot)]
+            except OSError as e:
+                log.error("A watched folder cannot be used (%s). See [folders].", e.strerror)
 
-    def _look(self, root: Path) -> Iterator[float]:
-        """Takes what is whole; yields the seconds after which to look again."""
-        for slot in sorted((root / TAKEN).iterdir()):
-            if not self._tell(slot):
-                yield self._stable
+    def _look(self, root: Path) -> None:
+        """Moves aside what has not changed for long enough."""
         for item in sorted(root.iterdir()):
-            if _is_item(item):
-                left = self._left(item)
-                if left <= 0:
-                    left = 0.0 if self._tell(_take(root, item)) else self._stable
-                if left:
-                    yield left
+            if _is_item(item) and self._is_stable(item):
+                del self._seen[item]
+                try:
+                    self._untold.append(_take(root, item))
+                except OSError as e:
+                    log.error("An item in a watched folder cannot be moved (%s).", e.strerror)
 
-    def _left(self, item: Path) -> float:
-        """Seconds that it must still stay unchanged."""
+    def _is_stable(self, item: Path) -> bool:
         sign, now = _sign(item), time.monotonic()
         seen, since = self._seen.get(item, (None, now))
         if sign != seen:
             self._seen[item] = (sign, now)
-            return self._stable
-        if since + self._stable > now:
-            return since + self._stable - now
-        del self._seen[item]
-        return 0.0
+            return False
+        return since + self._stable <= now
 
-    def _tell(self, slot: Path) -> bool:
-        if self._stopping.is_set() or (slot / _MARK).exists():
-            return True
-        for item in slot.iterdir():
-            if not self._found(item):
-                return False
+    def _told(self, slot: Path) -> bool:
+        if self._stopping.is_set():
+            return False
+        if not all(self._found(item) for item in slot.iterdir()):
+            return False
         (slot / _MARK).touch()
         return True
-
-
-class _Waker(FileSystemEventHandler):
-    def __init__(self, changed: threading.Event) -> None:
-        self._changed = changed
-
-    def on_any_event(self, event: FileSystemEvent) -> None:
-        if event.event_type in ("created", "modified", "moved", "closed"):
-            self._changed.set()
 
 
 def _is_item(path: Path) -> bool:
