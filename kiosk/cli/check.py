@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -37,6 +39,7 @@ def run(context: Context) -> Iterator[Check]:
     yield _sandbox()
     yield from _drives()
     yield _feed(context)
+    yield from _receivers(context)
     yield from _destinations(context)
 
 
@@ -164,6 +167,26 @@ def _feed(context: Context) -> Check:
     if age > timedelta(hours=context.policy.adt.max_age_hours):
         return Check("registration feed", FAIL, said, "Ask the interface team why it is silent.")
     return Check("registration feed", PASS, said)
+
+
+def _receivers(context: Context) -> Iterator[Check]:
+    """Whether what others send can arrive; folders have no door to knock at."""
+    policy = context.policy
+    for name, settings in (("C-STORE", policy.inbound), ("STOW-RS", policy.stow)):
+        if not settings.enabled:
+            continue
+        where = f"{settings.host} port {settings.port}"
+        try:
+            socket.create_connection((settings.host, settings.port), 2.0).close()
+        except OSError:
+            fix = "Start the engine; it says why a receiver does not start."
+            yield Check(f"receiver {name}", WARN, f"Nobody listens on {where}.", fix)
+        else:
+            yield Check(f"receiver {name}", PASS, f"Listens on {where}")
+    for folder in policy.folders.watched:
+        if not (folder.is_dir() and os.access(folder, os.W_OK)):
+            fix = "Create the folder, and let this user write in it: items are moved aside."
+            yield Check(f"folder {folder}", FAIL, "It cannot be watched.", fix)
 
 
 def _destinations(context: Context) -> Iterator[Check]:

@@ -7,6 +7,7 @@ closed ones go on where they were; what was not yet promised comes again from it
 from __future__ import annotations
 
 import errno
+import fcntl
 import logging
 import os
 import secrets
@@ -84,6 +85,7 @@ class Sessions:
         self, folder: Path, way: str, quiet_seconds: float, limits: Limits, arrived: Arrived
     ) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._held = _hold(folder)
         self._folder, self._way, self._quiet = folder, way, quiet_seconds
         self._limits, self._arrived = limits, arrived
         self._changed = threading.Condition()
@@ -140,6 +142,7 @@ class Sessions:
             self._stopping = True
             self._changed.notify()
         self._thread.join()
+        os.close(self._held)
 
     def _session_of(self, caller: str) -> _Session:
         for session in self._sessions:
@@ -205,6 +208,17 @@ class Sessions:
 
     def _told(self, path: Path) -> bool:
         return not path.exists() or self._arrived(read_medium(path))
+
+
+def _hold(folder: Path) -> int:
+    """Two receivers on one folder would clear each other's instances away. Raises OSError."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        raise OSError(errno.EBUSY, "another receiver works in this folder") from None
+    return fd
 
 
 @contextmanager

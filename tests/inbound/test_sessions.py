@@ -101,3 +101,16 @@ def test_the_same_scans_sent_on_another_day_have_the_same_fingerprint(tmp_path: 
         assert [m.fingerprint for m in more] == [first.fingerprint]
         assert more[0].location != first.location
         assert len(lines(Path(first.location))) == 2
+
+
+def test_a_second_receiver_on_the_same_folder_touches_nothing(tmp_path: Path) -> None:
+    station = Station()
+    with resumed(tmp_path, station) as here:
+        with Sender(here.port) as sender:
+            sender.order(FIRST)
+            sender.data(INSTANCES[FIRST][:5000], last=False)
+            with pytest.raises(OSError, match="another receiver"):
+                resumed(tmp_path, Station())
+            sender.data(INSTANCES[FIRST][5000:])
+            assert sender.status() == 0
+        assert station.files().keys() == {FIRST}
