@@ -40,6 +40,7 @@ MAY_USE: dict[str, frozenset[str]] = {
     "alembic": frozenset({"store"}),
     "PySide6": frozenset({"ui"}),
     "pyudev": frozenset({"media"}),
+    "dbus_fast": frozenset({"media"}),
     "hl7apy": frozenset({"adt", "notify"}),
     "pydicom": frozenset({"fileset", "coercion", "delivery", "cli.demonstration"}),
     "pynetdicom": frozenset({"delivery", "cli.demonstration"}),

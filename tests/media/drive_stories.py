@@ -114,7 +114,7 @@ def hanging() -> None:
     stuck.hangs = True
     well.status = TRAY_OPEN
     sys.modules[
-        "kiosk.media.drives"
+        "kiosk.media.drives.optical"
     ]._ANSWER_SECONDS = 0.5  # ten seconds are for people, not for tests
     for _ in range(3):
         states = {d.serial: d.state for d in drives()}

@@ -20,6 +20,7 @@ from typing import TypeVar
 
 import pyudev
 
+from kiosk.media.drives import udisks
 from kiosk.media.source import MediaError
 from kiosk.model.medium import Drive, DriveState
 
@@ -60,15 +61,29 @@ def drives() -> tuple[Drive, ...]:
 
 
 def eject(device: str) -> None:
-    """Opens the tray. Raises MediaError when the drive does not obey."""
+    """Opens the tray, by UDisks2 where the kernel cannot. Raises MediaError when the drive does
+    not obey."""
     try:
         _patiently(device, _EJECT_SECONDS, _open_tray)
-    except (OSError, _Hung) as e:
-        raise MediaError(
-            "eject-failed",
-            "The drive does not open. The disc is still in it; nothing that was read is lost. "
-            "Press the button on the drive, or use a straightened paper clip in its small hole.",
-        ) from e
+    except OSError:
+        _eject_otherwise(device)
+    except _Hung as e:
+        raise _stays_shut() from e
+
+
+def _eject_otherwise(device: str) -> None:
+    try:
+        udisks.eject(device)
+    except MediaError as e:
+        raise _stays_shut() from e
+
+
+def _stays_shut() -> MediaError:
+    return MediaError(
+        "eject-failed",
+        "The drive does not open. The disc is still in it; nothing that was read is lost. "
+        "Press the button on the drive, or use a straightened paper clip in its small hole.",
+    )
 
 
 class Watch:
