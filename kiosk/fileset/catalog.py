@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kiosk.fileset import kinds
 from kiosk.fileset.claims import hold_against
-from kiosk.fileset.findings import Findings
+from kiosk.fileset.findings import Findings, damage
 from kiosk.fileset.looking import Look, Seen
 from kiosk.fileset.patients import Placed, group
 from kiosk.model.content import (
@@ -42,6 +42,8 @@ def read(root: Path, limits: Limits) -> Catalog:
     placed = _once_each(seen, findings)
     patients = group(placed)
     _one_patient_a_study(patients, findings)
+    for hurt in damage(patients):
+        findings.add(hurt.code, hurt.severity, hurt.where, hurt.detail)
     return Catalog(
         patients, _ledger(seen, files), directory, findings.all(), _attachments(seen, patients)
     )

@@ -1,10 +1,18 @@
-"""Findings, kept to a number that people can read."""
+"""Findings, kept to a number that people can read, and what damage comes to, series by series."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator
 
-from kiosk.model.content import Finding, Severity
+from kiosk.model.content import (
+    Finding,
+    Instance,
+    InstanceStatus,
+    Series,
+    Severity,
+    StatedPatient,
+)
 
 # Every hurt image is named, for a person has to be told which; of the rest a sample is enough.
 _MOST = {Severity.INFO: 20, Severity.WARNING: 100, Severity.ERROR: 2000, Severity.UNSAFE: 2000}
@@ -32,3 +40,77 @@ class Findings:
             if count > _MOST[severity]
         )
         return (*self._kept, *more)
+
+
+def damage(patients: Iterable[StatedPatient]) -> Iterator[Finding]:
+    """One finding for each series with hurt images: how many of how many, which numbers, and
+    between which slice positions where every header has one."""
+    for series in (s for p in patients for study in p.studies for s in study.series):
+        images = {i.sop_instance_uid for i in series.instances}
+        whole = {
+            i.sop_instance_uid for i in series.instances if i.status is not InstanceStatus.DAMAGED
+        }
+        hurt = {i.sop_instance_uid: i for i in series.instances if i.sop_instance_uid not in whole}
+        if hurt:
+            said = f"{len(hurt)} of {len(images)} images of {_name(series)} are damaged"
+            which = "; ".join(filter(None, (_numbers(hurt.values()), _slices(hurt.values()))))
+            detail = f"{said}{': ' if which else ''}{which}. They are not imported. {_TO_DO}"
+            yield Finding("series-damaged", Severity.ERROR, "", detail)
+
+
+_TO_DO = "Clean the disc and read it again, or ask the sender for a copy."
+_MOST_RANGES = 12
+
+
+def _name(series: Series) -> str:
+    """Coded words only: a description is free text, in which a name can stand."""
+    words = [_coded(series.modality), _coded(series.body_part)]
+    number = f"series {series.number}" if _is_number(series.number) else ""
+    return " ".join(word for word in (*words, number) if word) or "one series"
+
+
+def _coded(text: str) -> str:
+    """A Code String (PS3.5 6.2), or nothing."""
+    plain = text.isascii() and text.replace(" ", "").replace("_", "").isalnum()
+    return text if plain and len(text) <= 16 else ""
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 12
+
+
+def _numbers(hurt: Iterable[Instance]) -> str:
+    """`numbers 3-7, 12`, of those whose header has one."""
+    ranges: list[list[int]] = []
+    for number in sorted({int(i.number) for i in hurt if _is_number(i.number)}):
+        if ranges and number == ranges[-1][1] + 1:
+            ranges[-1][1] = number
+        else:
+            ranges.append([number, number])
+    if not ranges:
+        return ""
+    shown = [f"{a}-{b}" if a != b else f"{a}" for a, b in ranges[:_MOST_RANGES]]
+    more = f" and {len(ranges) - _MOST_RANGES} more ranges" if len(ranges) > _MOST_RANGES else ""
+    return f"numbers {', '.join(shown)}{more}"
+
+
+def _slices(hurt: Iterable[Instance]) -> str:
+    """`slice positions from -12.5 to 40 mm`, or nothing when one of them has none."""
+    at = [_millimetres(i.slice_location) for i in hurt]
+    known = [x for x in at if x is not None]
+    if not known or len(known) < len(at):
+        return ""
+    low, high = min(known), max(known)
+    return (
+        f"slice positions from {low:g} to {high:g} mm"
+        if low != high
+        else f"slice position {low:g} mm"
+    )
+
+
+def _millimetres(text: str) -> float | None:
+    try:
+        value = float(text[:16])
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None

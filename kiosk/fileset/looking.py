@@ -205,6 +205,7 @@ def _to_instance(file: StagedFile, header: Header) -> Instance:
         dataset_offset=header.dataset_offset,
         pixel_offset=header.pixel_offset,
         number=uid_text(header.values.get(tags.INSTANCE_NUMBER, b"")),
+        slice_location=uid_text(header.values.get(tags.SLICE_LOCATION, b"")),
         rows=header.number(tags.ROWS),
         columns=header.number(tags.COLUMNS),
         frames=header.frames,

@@ -74,6 +74,7 @@ class Instance:
     rows: int = 0
     columns: int = 0
     frames: int = 1
+    slice_location: str = ""  # (0020,1041), mm
 
 
 @dataclass(frozen=True, slots=True)

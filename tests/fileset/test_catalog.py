@@ -76,6 +76,41 @@ def test_an_instance_with_unread_parts_is_never_whole(tmp_path: Path) -> None:
     assert "damaged-instance" in codes(found)
 
 
+def test_a_hurt_series_says_how_many_of_its_images_and_which(tmp_path: Path) -> None:
+    """What the person at the desk tells the sender; free text, in which a name can stand, is
+    left out."""
+    files = {f"IM{n}": part10(numbered(n)) for n in range(1, 10)}
+    hurt = {f"IM{n}": FileState.HURT for n in (2, 3, 4, 8)}
+    found = catalog(tmp_path, files, hurt)
+    (said,) = [f.detail for f in found.findings if f.code == "series-damaged"]
+    assert said.startswith(
+        "4 of 9 images of MR HEAD series 7 are damaged: numbers 2-4, 8; "
+        "slice positions from -5 to 25 mm."
+    )
+    assert "SECRET" not in said
+
+
+def test_a_hurt_series_without_numbers_or_positions_is_still_counted(tmp_path: Path) -> None:
+    found = catalog(tmp_path, {"IM1": WHOLE}, {"IM1": FileState.HURT})
+    (said,) = [f.detail for f in found.findings if f.code == "series-damaged"]
+    assert said.startswith("1 of 1 images of ")
+
+
+def numbered(n: int) -> bytes:
+    return image(
+        f"1.{n}",
+        extra=b"".join(
+            [
+                element(0x0008103E, b"LO", even("SECRET^NAME")),
+                element(0x00180015, b"CS", even("HEAD")),
+                element(0x00200011, b"IS", even("7")),
+                element(0x00200013, b"IS", even(str(n))),
+                element(0x00201041, b"DS", even(str(5 * n - 15))),
+            ]
+        ),
+    )
+
+
 def test_help_and_settings_that_lie_with_a_program_belong_to_the_viewer(tmp_path: Path) -> None:
     found = catalog(
         tmp_path,
@@ -225,7 +260,7 @@ def test_the_findings_of_reading_the_medium_come_first(tmp_path: Path) -> None:
     (tmp_path / FINDINGS).write_text(json.dumps(to_plain(given)) + "\n")
     found = catalog(tmp_path, {"IM1": WHOLE[:-4]})
     assert found.findings[0] == given
-    assert len(found.findings) == 2
+    assert len(found.findings) == 3
 
 
 def test_folders_are_counted_with_those_above_them(tmp_path: Path) -> None:
