@@ -92,6 +92,22 @@ class Cases:
         query = _cases().where(patient_case.c.local_key.in_(tuple(local_keys)))
         return tuple(self._case(row) for row in self._connection.execute(query))
 
+    def decided_before(
+        self, stated: PatientIdentity, local_keys: Iterable[str]
+    ) -> dict[str, Resolution]:
+        """By roster record: the newest link to it that a person made for this same foreign
+        identity, an identifier with its issuer in common and name, birth date and sex unchanged.
+        A case that was reopened has no link any more, so it is not among them."""
+        mine = _foreign(stated)
+        return {
+            case.resolution.local_key: case.resolution
+            for case in sorted(self.resting_on(local_keys), key=lambda c: c.id)
+            if case.resolution is not None
+            and case.resolution.by != "matcher"
+            and mine & _foreign(case.stated)
+            and _demographics(case.stated) == _demographics(stated)
+        }
+
     # -- what is under it ------------------------------------------------------------------
 
     def studies(self, case_id: int) -> tuple[tuple[int, Study], ...]:
@@ -307,6 +323,16 @@ def _resolved(resolution: Resolution | None) -> dict[str, Any]:
         "resolution": to_plain(resolution),
         "local_key": resolution.local_key if resolution else "",
     }
+
+
+def _foreign(stated: PatientIdentity) -> set[tuple[str, str]]:
+    """Value and issuer: a number that nobody says who issued tells nothing."""
+    known = ((i.value, i.universal_id or i.issuer) for i in stated.identifiers)
+    return {(value, issuer) for value, issuer in known if value and issuer}
+
+
+def _demographics(stated: PatientIdentity) -> tuple[str, str, str]:
+    return stated.name.to_dicom(), stated.birth_date, stated.sex
 
 
 def _without(value: Any, name: str) -> dict[str, Any]:

@@ -55,6 +55,7 @@ class CandidateColumn:
     fields: tuple[FieldLine, ...]
     writes: tuple[Change, ...]
     others: tuple[Evidence, ...] = ()  # what speaks for or against beside the fields
+    earlier: str = ""  # who linked this same foreign identity to this record before, and when
 
 
 @dataclass(frozen=True, slots=True)

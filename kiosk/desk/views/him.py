@@ -21,7 +21,7 @@ from kiosk.desk.snapshots import (
 from kiosk.desk.views.differences import compare_field, rows_for, text_of
 from kiosk.desk.views.rows import case_lines, reason_codes
 from kiosk.model.delivery import Change
-from kiosk.model.matching import Candidate, Proposal
+from kiosk.model.matching import Candidate, Proposal, Resolution
 from kiosk.model.patient import LocalPatient, PatientIdentity
 from kiosk.model.work import Case, CaseState
 from kiosk.store import Transaction
@@ -124,6 +124,8 @@ def compare(tx: Transaction, case: Case, header: Header, now: datetime) -> Compa
     current = tuple(tx.roster.get(c.local.key) or c.local for c in candidates)
     shown = rows_for((case.stated, *(local.identity for local in current)))
     findings = Counter(f.code for f in tx.intakes.findings(intake.id))
+    before = tx.cases.decided_before(case.stated, [local.key for local in current])
+    listed = sorted(zip(candidates, current, strict=True), key=lambda c: c[1].key not in before)
     return CompareSnapshot(
         header,
         case.id,
@@ -132,8 +134,8 @@ def compare(tx: Transaction, case: Case, header: Header, now: datetime) -> Compa
         case.variants,
         tuple((field, text_of(case.stated, field)) for field in shown),
         tuple(
-            _column(number, candidate, local, case.stated, shown)
-            for number, (candidate, local) in enumerate(zip(candidates, current, strict=True), 1)
+            _column(number, candidate, local, case.stated, shown, before.get(local.key))
+            for number, (candidate, local) in enumerate(listed, 1)
         ),
         case.proposal.nobody if case.proposal else 0.0,
         reason_codes(case, len(tx.cases.of_intake(case.intake))),
@@ -155,6 +157,7 @@ def _column(
     local: LocalPatient,
     stated: PatientIdentity,
     shown: tuple[str, ...],
+    before: Resolution | None,
 ) -> CandidateColumn:
     by_field = {e.field: e for e in candidate.comparison.evidence}
     fields: tuple[FieldLine, ...] = tuple(
@@ -172,6 +175,7 @@ def _column(
         fields,
         writes(stated, local.identity),
         others,
+        f"Earlier decision: same person, by {before.by} on {before.at[:10]}" if before else "",
     )
 
 
