@@ -74,7 +74,7 @@ class Instance:
     rows: int = 0
     columns: int = 0
     frames: int = 1
-    slice_location: str = ""  # (0020,1041), mm
+    slice_location: str = ""  # (0020,1041), mm; for findings of the catalog, no row keeps it
 
 
 @dataclass(frozen=True, slots=True)

@@ -243,7 +243,7 @@ def test_a_listed_image_whose_beginning_is_destroyed_is_a_damaged_instance(tmp_p
     assert hurt.sop_instance_uid == "1.2.3.4.2"
     assert len(person.studies) == 1
     assert [len(s.instances) for s in person.studies[0].series] == [3]
-    assert codes(found) == {"damaged-instance"}
+    assert codes(found) == {"damaged-instance", "series-damaged"}
 
 
 def test_a_listed_image_that_could_not_be_read_at_all_is_named(tmp_path: Path) -> None:
