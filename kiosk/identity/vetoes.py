@@ -85,8 +85,9 @@ def ceiling(comparison: Comparison, verifying: bool, duplicates: int) -> str:
     if level["identifier"] == "ours":
         return ""
     if level["birth_date"] == "missing":
-        alone = verifying and _unique(level, duplicates) and level["suffix"] != "one-sided"
-        return "" if alone else "no birth date to compare"
+        alone = _unique(level, duplicates) and level["suffix"] != "one-sided"
+        believed = alone and (verifying or _named_and_at_home(level))
+        return "" if believed else "no birth date to compare"
     if not verifying:
         return _identify_ceiling(level)
     if level["birth_date"] != "exact" and not (
@@ -110,6 +111,12 @@ def _corroborated(level: dict[str, str]) -> bool:
     """A changed family name is believed when address, telephone or the whole middle name agree."""
     elsewhere = "same" in (level["address"], level["telephone"])
     return _same_but_family(level) and (elsewhere or level["middle"] == "exact")
+
+
+def _named_and_at_home(level: dict[str, str]) -> bool:
+    """The whole name agrees, and so does where the person lives or is called."""
+    named = (level.get("family"), level.get("given")) == ("exact", "exact")
+    return named and "same" in (level["address"], level["telephone"])
 
 
 def _unique(level: dict[str, str], duplicates: int) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from kiosk.model.matching import Recommendation
+from kiosk.identity import propose
+from kiosk.model.matching import IndexStatistics, Recommendation
 from kiosk.model.patient import Identifier, LocalPatient, PatientIdentity, PatientStatus
-from tests.identity.people import identified, on_disc, registered, verified
+from tests.identity.people import SETTINGS, identified, on_disc, registered, verified
 
 JANE = registered("1", "MOREAU^JANE^Q")
 JOHN = registered("1", "MOREAU^JOHN^^^JR", sex="M")
@@ -90,6 +91,20 @@ def test_a_pick_without_a_birth_date_needs_a_name_that_nobody_else_has() -> None
     namesake = registered("2", "MOREAU^JANE^Q", "19880101")
     proposal = verified(on_disc("MOREAU^JANE^Q", ""), "1", JANE, namesake)
     assert proposal.recommendation is Recommendation.REVIEW
+
+
+def test_a_search_without_a_birth_date_needs_a_rare_name_and_the_home() -> None:
+    """The whole name of one person here, living at the same place: one of the two is not enough."""
+    home = {"address": "12 ELM ST^^HOUSTON", "telephone": "7135550101"}
+    local = registered("1", "MOREAU^JANE^Q", **home)
+    at_home = on_disc("MOREAU^JANE^Q", "", **home)
+    assert identified(at_home, local).recommendation is Recommendation.ACCEPT
+    assert identified(on_disc("MOREAU^JANE^Q", ""), local).recommendation is Recommendation.REVIEW
+    alike = on_disc("MOREAU^JANIE^Q", "", **home)
+    assert identified(alike, local).recommendation is Recommendation.REVIEW
+    common = IndexStatistics(100_000, {"n:JANE|MOREAU": 2})
+    proposal = propose(at_home, (local,), common, SETTINGS)
+    assert proposal.candidates[0].comparison.capped_by == "no birth date to compare"
 
 
 def test_a_pick_without_a_birth_date_tells_no_father_from_his_son() -> None:
