@@ -72,17 +72,19 @@ def load(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Load messages from files, as if they had come over the wire. Exit 4 when some of them were
-    rejected: the others count."""
+    """Load messages from files, as if they had come over the wire. Exit 4 when some of them could
+    not be read; what the roster refuses by its rules is raised for HIM and is no failure."""
     began = time.monotonic()
     with opened(config) as context:
         feed = Feed(context.store, context.policy.adt)
         counts = Counter(applied=0, ignored=0, rejected=0)
         refused: Counter[str] = Counter()
+        unreadable = False
         for name in files:
             for frames in _groups(name):
                 done = feed.apply(frames)
                 counts.update(each.disposition.value for each in done)
+                unreadable |= any(_unreadable(each) for each in done)
                 refused.update(e.reason for e in done if e.disposition is Disposition.REJECTED)
         with context.store.read() as tx:
             patients = tx.roster.size()
@@ -98,8 +100,12 @@ def load(
         )
     for reason, times in refused.most_common(_REASONS):
         say(f"Rejected ({times}): {reason}")
-    if refused:
+    if unreadable:
         raise typer.Exit(4)
+
+
+def _unreadable(done: Applied) -> bool:
+    return done.disposition is Disposition.REJECTED and not done.exception
 
 
 def _groups(name: str) -> Iterator[list[bytes]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -161,10 +163,21 @@ def _resolution_now(site: Site, case: Case, resolution: Resolution) -> tuple[Res
 def _unregistered(site: Site, case: Case) -> PatientIdentity:
     """The disc's own patient under a number made for it: a foreign number without its issuer would
     look like one of ours, and the scans would land on a stranger."""
-    with site.store.read() as tx:
-        ticket = tx.intakes.get(case.intake).ticket
-    number = Identifier(f"{ticket}-{case.id}", site.policy.coercion.import_only_issuer)
-    return replace(case.stated, identifiers=(number,))
+    stated = case.stated
+    number = f"X{_digest(stated)}"
+    if not (stated.name and stated.birth_date):
+        # Too little to say that the next disc's stranger is this one.
+        with site.store.read() as tx:
+            number = f"X{tx.intakes.get(case.intake).ticket}-{case.id}"
+    issuer = site.policy.coercion.import_only_issuer
+    return replace(stated, identifiers=(Identifier(number, issuer),))
+
+
+def _digest(stated: PatientIdentity) -> str:
+    """The same for the same stated patient on every disc: twelve letters and digits."""
+    parts = [str(stated.identifier), stated.name.to_dicom().upper(), stated.birth_date, stated.sex]
+    digest = hashlib.sha256("\0".join(parts).encode()).digest()
+    return base64.b32encode(digest).decode()[:12]
 
 
 def _for_writing(site: Site, local: LocalPatient) -> PatientIdentity:

@@ -234,17 +234,34 @@ def test_scans_of_nobody_registered_get_a_number_of_their_own(here: Station, kno
     intake = here.insert(known)
     here.work()
     with here.rows.begin() as tx:
-        ticket = tx.intakes.get(intake).ticket
         only = Resolution(Action.IMPORT_ONLY, "him", "2026-11-24", "not registered here")
         tx.cases.resolve(here.case(intake).id, only)
     here.work()
     case = here.case(intake)
     assert case.resolution is not None
     assert case.resolution.local is not None
-    assert case.resolution.local.identifier == Identifier(f"{ticket}-{case.id}", "UNVERIFIED")
+    number = case.resolution.local.identifier
+    assert number.issuer == "UNVERIFIED"
+    assert number.value not in (case.stated.identifier.value, ARCHIBALD.number)
     with here.rows.read() as tx:
         plan = tx.cases.plan(tx.cases.studies(case.id)[0][0])
     assert plan is not None
     written = {a["tag"]: a["value"] for a in plan["attributes"]}
-    assert written[0x00100020] == f"{ticket}-{case.id}"
+    assert written[0x00100020] == number.value
     assert written[0x00100010].startswith(case.stated.name.family)
+
+
+def test_a_stranger_keeps_the_number_on_the_next_disc(here: Station, known: Path) -> None:
+    numbers = []
+    for _ in range(2):
+        intake = here.insert(known)
+        here.work()
+        with here.rows.begin() as tx:
+            only = Resolution(Action.IMPORT_ONLY, "him", "2026-11-24", "not registered here")
+            tx.cases.resolve(here.case(intake).id, only)
+        here.work()
+        resolution = here.case(intake).resolution
+        assert resolution is not None
+        assert resolution.local is not None
+        numbers.append(resolution.local.identifier)
+    assert numbers[0] == numbers[1]
