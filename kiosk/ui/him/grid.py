@@ -144,6 +144,8 @@ def _candidate_head(look: Look, candidate: CandidateColumn) -> QWidget:
         capped = words.either(f"capped.{candidate.capped_by}", candidate.capped_by)
         text = words("label.capped", why=capped)
         holder.layout().addWidget(Line.wrapped(text, "smallstrong", "care"))
+    if candidate.earlier:
+        holder.layout().addWidget(Line.wrapped(candidate.earlier, "smallstrong"))
     for code in _flags(candidate):
         holder.layout().addWidget(Chip(look, Mood.CARE, words(f"flag.{code}")))
     return holder
