@@ -44,7 +44,10 @@ def same_name(wanted: str, found: str) -> bool:
 def _same_groups(ours: Sequence[str], theirs: Sequence[str]) -> bool:
     compared = [(a, b) for a, b in zip(ours, theirs, strict=True) if a and b]
     if not compared:
-        return list(ours) == list(theirs)
+        # Nothing of a name that has no ASCII letter is left by an archive that cannot write it:
+        # the number and the birth date prove what the name cannot.
+        unwritable = not any(c.isascii() and c.isalnum() for c in "".join(ours))
+        return list(ours) == list(theirs) or (unwritable and any(ours) and not any(theirs))
     return all(_same_group(a, b) for a, b in compared)
 
 

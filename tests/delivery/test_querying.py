@@ -197,6 +197,9 @@ def test_a_query_that_fails_is_a_problem_and_never_an_exception(
         ("Yamada^Tarou=山田^太郎=やまだ^たろう", "Yamada^Tarou"),
         ("Yamada^Tarou=山田^太郎", "Yamada^Tarou=??^??"),
         ("Łukasz^Jan", "ukasz^Jan"),
+        ("Διονυσιος", ""),
+        ("שרון^דבורה", "^"),
+        ("ﾔﾏﾀﾞ^ﾀﾛｳ=山田^太郎", "^=^"),
         ("", ""),
     ],
 )
@@ -211,6 +214,8 @@ def test_one_name_written_by_two_systems_is_the_same(ours: str, theirs: str) -> 
         ("Doe^Jane", "Jane^Doe"),
         ("Doe^Jane", "Doe"),
         ("Doe^Jane", ""),
+        ("山田^Tarou", ""),
+        ("山田^太郎", "Doe^Jane"),
         ("", "Doe^Jane"),
         ("Doe^Jane", "?"),
         ("Doe^Jane", "D?e^Jane"),
