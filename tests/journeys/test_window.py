@@ -32,6 +32,12 @@ def display() -> Iterator[str]:
             server.terminate()
 
 
+def answers(where: dict[str, str]) -> bool:
+    """Whether the X server takes connections: it says its number a little before."""
+    command = [require("xdotool"), "getdisplaygeometry"]
+    return subprocess.run(command, env=where, capture_output=True).returncode == 0
+
+
 def windows(where: dict[str, str]) -> str:
     command = [require("xdotool"), "search", "--onlyvisible", "--name", "Kiosk"]
     return subprocess.run(command, env=where, capture_output=True, text=True).stdout.strip()
@@ -47,6 +53,9 @@ def test_a_desk_opens_its_window_on_an_x_display(which: str, tmp_path: Path) -> 
     ):
         until(lambda: accepts(here.adt_port), "the engine runs")
         where = {**os.environ, "DISPLAY": number, "QT_QPA_PLATFORM": "xcb"}
+        # Else Qt starts a session bus of its own, which outlives the test.
+        where["DBUS_SESSION_BUS_ADDRESS"] = "disabled:"
+        until(lambda: answers(where), "the display answers")
         command = [sys.executable, "-m", "kiosk", "ui", "--desk", which]
         command += ["--config", str(here.config)]
         with subprocess.Popen(command, env=where, stderr=subprocess.PIPE, text=True) as face:
