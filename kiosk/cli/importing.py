@@ -20,6 +20,7 @@ from kiosk.model.work import Case, CaseState, Delivery, DeliveryState, Intake, I
 from kiosk.store import Transaction
 
 UNANSWERED_TRIES = 3  # an archive that is silent so often is reported; the scans wait in the vault
+UNFINISHED = "Not finished in the time given. The rest goes on when the engine runs."
 POLL_SECONDS = 0.25
 FINAL = {IntakeState.CLOSED, IntakeState.REJECTED, IntakeState.FAILED, IntakeState.ABORTED}
 
@@ -42,14 +43,28 @@ def drive(context: Context, intake: Intake, wait: float | None) -> str:
     """Works (or waits for the engine that runs) until the intake has ended, waits for a person,
     or `wait` seconds have passed. Gives back why it stopped: "" or a sentence."""
     deadline = None if wait is None else time.monotonic() + wait
-    try:
-        with alone(context.state):
-            engine = Engine(Site(context.store, context.vault, context.policy, context.store.now))
-            engine.recover()
-            return _until_settled(context, intake, deadline, engine.run_once)
-    except AlreadyRunning:
-        say("The engine of this kiosk is running: it does the work.")
-        return _until_settled(context, intake, deadline, lambda: False)
+    told = False
+    while True:
+        try:
+            return _alone_until_settled(context, intake, deadline)
+        except AlreadyRunning:
+            if not told:
+                say("An engine or another import of this kiosk is running: it does the work.")
+            told = True
+        # It may end before this intake does: then the work is ours.
+        settled, why = _settled(context, intake.id)
+        if settled:
+            return why
+        if deadline is not None and time.monotonic() > deadline:
+            return UNFINISHED
+        time.sleep(POLL_SECONDS)
+
+
+def _alone_until_settled(context: Context, intake: Intake, deadline: float | None) -> str:
+    with alone(context.state):
+        engine = Engine(Site(context.store, context.vault, context.policy, context.store.now))
+        engine.recover()
+        return _until_settled(context, intake, deadline, engine.run_once)
 
 
 def _until_settled(
@@ -61,7 +76,7 @@ def _until_settled(
         if settled:
             return why
         if deadline is not None and time.monotonic() > deadline:
-            return "Not finished in the time given. The rest goes on when the engine runs."
+            return UNFINISHED
         if not worked:
             time.sleep(POLL_SECONDS)
 

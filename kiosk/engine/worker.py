@@ -144,7 +144,10 @@ class Engine:
         except Exception as e:  # a defect of ours must cost one row, never the engine
             # The text of an exception may quote a header: only its type and place are logged.
             log.error("%s %d: %s at %s", step.name, lease.id, type(e).__name__, place_of(e))
-            self._settle(step, lease, _failed(step, f"defect-{type(e).__name__.lower()}"))
+            try:
+                self._settle(step, lease, _failed(step, f"defect-{type(e).__name__.lower()}"))
+            except (LeaseLost, DatabaseBusy):
+                log.warning("%s %d: tried again when its lease ends", step.name, lease.id)
 
     def _settle(self, step: Step, lease: Lease, settlement: Settlement) -> None:
         with self.site.store.begin() as tx:
@@ -166,6 +169,8 @@ class Engine:
 
     def _keep_leases(self) -> None:
         while not self._stopping.wait(KEEP_SECONDS) or self._held:
+            if self._stopping.is_set():
+                threading.Event().wait(1.0)  # draining: the last steps still hold their rows
             with self._lock:
                 held = tuple(self._held.values())
             for step, lease in held:
