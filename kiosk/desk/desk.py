@@ -286,10 +286,13 @@ def _delivery_state(tx: Transaction, delivery: int) -> DeliveryState | None:
 
 
 def _candidate(tx: Transaction, case: Case, local_key: str) -> LocalPatient:
-    """The roster's record as it is now: a merge or a hold since the list was made is refused."""
-    known = {c.local.key for c in case.proposal.candidates} if case.proposal else set()
-    local = tx.roster.get(local_key) if local_key in known else None
+    """The roster's record as it is now: a merge, a hold or another name since the list was made is
+    refused, for nobody has seen it."""
+    listed = {c.local.key: c.local for c in case.proposal.candidates} if case.proposal else {}
+    local = tx.roster.get(local_key) if local_key in listed else None
     if local is None or local.status is not PatientStatus.ACTIVE or local.merged_into:
+        raise Refused(say("KX-423"))
+    if local.identity != listed[local_key].identity:
         raise Refused(say("KX-423"))
     return local
 

@@ -10,8 +10,9 @@ import fcntl
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from kiosk.engine import pipeline
@@ -26,6 +27,7 @@ log = logging.getLogger("kiosk.engine")
 READERS = 2  # two drives at once; a third disc waits its turn
 IDLE_SECONDS = 0.25
 KEEP_SECONDS = 15.0
+DEFECT_SECONDS = 5.0
 
 
 class AlreadyRunning(RuntimeError):
@@ -36,11 +38,12 @@ class AlreadyRunning(RuntimeError):
 def alone(state: Path) -> Iterator[None]:
     """Holds the station: two engines on one vault would read one disc twice. Raises
     AlreadyRunning."""
-    with (state / "engine.lock").open("w") as handle:
+    with (state / "engine.lock").open("a+") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise AlreadyRunning from None
+        handle.truncate(0)
         handle.write(f"{os.getpid()}\n")
         handle.flush()
         yield
@@ -104,18 +107,31 @@ class Engine:
 
     def _work(self, steps: tuple[Step, ...]) -> None:
         while not self._stopping.is_set():
-            if not any(self._take(step) for step in steps):
+            if not self._safely(lambda: any(self._take(step) for step in steps)):
                 self._stopping.wait(IDLE_SECONDS)
 
     def _revisit(self) -> None:
         while not self._stopping.is_set():
-            try:
-                self._drives.tend()
-                worked = revisit(self.site)
-            except DatabaseBusy:
-                worked = False
-            if not worked:
+            if not self._safely(self._look_around):
                 self._stopping.wait(IDLE_SECONDS)
+
+    def _look_around(self) -> bool:
+        self._drives.tend()
+        return revisit(self.site)
+
+    def _safely(self, work: Callable[[], bool]) -> bool:
+        """A thread of the engine ends when it is told to, never by a defect: what it does not do
+        any more nobody would notice."""
+        try:
+            return work()
+        except DatabaseBusy:
+            return False
+        except Exception as e:
+            log.error(
+                "%s: %s at %s", threading.current_thread().name, type(e).__name__, place_of(e)
+            )
+            self._stopping.wait(DEFECT_SECONDS)
+            return False
 
     def _take(self, step: Step) -> bool:
         if self._stopping.is_set():
@@ -174,11 +190,15 @@ class Engine:
             with self._lock:
                 held = tuple(self._held.values())
             for step, lease in held:
-                try:
-                    with self.site.store.begin() as tx:
-                        step.extend(tx, lease)
-                except (LeaseLost, DatabaseBusy):
-                    continue  # its own worker notices when it settles
+                self._safely(partial(self._keep, step, lease))
+
+    def _keep(self, step: Step, lease: Lease) -> bool:
+        try:
+            with self.site.store.begin() as tx:
+                step.extend(tx, lease)
+        except LeaseLost:
+            return False  # its own worker notices when it settles
+        return True
 
 
 def _failed(step: Step, code: str) -> Settlement:

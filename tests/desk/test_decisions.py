@@ -104,6 +104,18 @@ def test_a_candidate_merged_meanwhile_is_refused(world: World, awaiting: int) ->
     assert "KX-430" in [n.message.id for n in shown.notices]
 
 
+def test_a_name_that_changed_since_the_list_was_made_is_not_approved_unseen(
+    world: World, awaiting: int
+) -> None:
+    key = candidates(world, awaiting)[0][0]
+    fields = PatientFields((Identifier("0012346", "HOSP", "MR"),), (PersonName("DOE", "JOHANNES"),))
+    update = RegistrationEvent("A08", "u1", "ADT|HOSP", "20261124100500", patients=(fields,))
+    with world.store.begin() as tx:
+        tx.roster.apply(update, b"")
+        assert tx.roster.get(key).identity.name.given == "JOHANNES"
+    assert refusal(lambda: world.desk(Role.HIM).resolve(awaiting, LINK, key, "other")) == "KX-423"
+
+
 def test_a_case_taken_by_another_cannot_be_decided(world: World, awaiting: int) -> None:
     """Two users never decide one case; who has it is said."""
     world.desk(Role.HIM, "berta").assign(awaiting)
