@@ -36,6 +36,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 # Library -> the rooms that own it. What is not named here is not a dependency.
 MAY_USE: dict[str, frozenset[str]] = {
     "pydantic": frozenset({"policy"}),
+    "pydantic_core": frozenset({"policy"}),
     "sqlalchemy": frozenset({"store"}),
     "alembic": frozenset({"store"}),
     "PySide6": frozenset({"ui"}),

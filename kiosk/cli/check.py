@@ -13,6 +13,7 @@ from typing import Any
 from kiosk import delivery, media, sandbox
 from kiosk.cli.context import Context
 from kiosk.model.medium import DriveState
+from kiosk.policy import idle_rules
 
 PASS, WARN, FAIL = "pass", "warn", "fail"
 LITTLE_DISK = 20_000_000_000  # two of the largest discs
@@ -32,6 +33,7 @@ class Check:
 def run(context: Context) -> Iterator[Check]:
     """Each check in turn; none of them changes anything."""
     yield _configuration(context)
+    yield from _routing(context)
     yield _database(context)
     yield _journal(context)
     yield _disk(context)
@@ -61,6 +63,21 @@ def _configuration(context: Context) -> Check:
             'Set identity.local_issuer, for example "HOSP".',
         )
     return Check("configuration", PASS, f"{source}, policy {policy.hash[:12]}")
+
+
+def _routing(context: Context) -> Iterator[Check]:
+    """Which archive gets what. A rule that names an unknown archive is no configuration at all."""
+    routing = context.policy.routing
+    for number, earlier in idle_rules(routing):
+        said = f"Rule {number} can never match: rule {earlier} takes everything that fits it."
+        yield Check("routing", WARN, said, "Put it before that rule, or remove it.")
+    named = {name for rule in routing.rule for name in rule.to} | set(routing.default)
+    unused = [d.name for d in context.policy.destination if d.name not in named]
+    if routing.default and unused:
+        said = f"Nothing is ever sent to {', '.join(unused)}."
+        yield Check("routing", WARN, said, "Name it in a routing rule, or remove it.")
+    if routing.rule and not any(True for _ in idle_rules(routing)):
+        yield Check("routing", PASS, f"{len(routing.rule)} rules, each can match")
 
 
 def _database(context: Context) -> Check:

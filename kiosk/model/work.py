@@ -144,6 +144,8 @@ class Delivery:
     transaction_uid: str = ""
     verify_level: int = -1  # the level reached, -1 before any
     problem: str = ""
+    because: str = ""  # which rule sends it there
+    policy_hash: str = ""  # of the policy that had this rule
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,20 @@
 """The hospital's decisions as data: one frozen, validated object read from one TOML file."""
 
+from kiosk.policy.conditions import Condition, Facts, facts_of
 from kiosk.policy.load import ConfigError, Policy, load, state_folder
+from kiosk.policy.routing import Route, Routing, Rule, idle_rules, routes
 
-__all__ = ["ConfigError", "Policy", "load", "state_folder"]
+__all__ = [
+    "Condition",
+    "ConfigError",
+    "Facts",
+    "Policy",
+    "Route",
+    "Routing",
+    "Rule",
+    "facts_of",
+    "idle_rules",
+    "load",
+    "routes",
+    "state_folder",
+]

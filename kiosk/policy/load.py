@@ -7,11 +7,17 @@ import json
 import os
 import re
 import tomllib
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from kiosk.model.content import Study
+from kiosk.model.patient import LocalPatient
+from kiosk.policy.conditions import facts_of
+from kiosk.policy.routing import Route, Routing, routes
 from kiosk.policy.sections import (
     Adt,
     Coercion,
@@ -44,6 +50,7 @@ class Policy(Section):
     stow: Stow = Stow()
     folders: Folders = Folders()
     destination: Annotated[tuple[Destination, ...], Field(max_length=32)] = ()
+    routing: Routing = Routing()
     media: Media = Media()
     identity: Identity = Identity()
     coercion: Coercion = Coercion()
@@ -58,11 +65,36 @@ class Policy(Section):
             raise ValueError("two destinations have the same name")
         return self
 
+    @model_validator(mode="after")
+    def _routes_lead_somewhere(self) -> Policy:
+        """A rule that names an archive which is not there would lose scans: said with its line."""
+        known = {d.name for d in self.destination}
+        named: list[tuple[tuple[str | int, ...], tuple[str, ...]]] = [
+            (("routing", "rule", n, "to"), rule.to) for n, rule in enumerate(self.routing.rule)
+        ]
+        named.append((("routing", "default"), self.routing.default))
+        errors = [
+            InitErrorDetails(type=_no_such(unknown), loc=where, input=unknown)
+            for where, names in named
+            for unknown in names
+            if unknown not in known
+        ]
+        if errors:
+            raise ValidationError.from_exception_data("Policy", errors)
+        return self
+
     @property
     def hash(self) -> str:
         """SHA-256 of the policy in force, kept with every decision made under it."""
         plain = json.dumps(self.model_dump(mode="json"), sort_keys=True)
         return hashlib.sha256(plain.encode()).hexdigest()
+
+    def routes_of(
+        self, study: Study, patient: LocalPatient | None, today: date
+    ) -> tuple[Route, ...]:
+        """Where a study goes that is filed under this local record (None: under nobody's)."""
+        facts = [facts_of(study, each, patient, self.site, today) for each in study.series]
+        return routes(self.routing, [d.name for d in self.destination], facts)
 
     def destination_named(self, name: str) -> Destination | None:
         return next((d for d in self.destination if d.name == name), None)
@@ -90,6 +122,11 @@ def load(path: Path | None) -> Policy:
         return Policy.model_validate(data)
     except ValidationError as e:
         raise ConfigError("\n".join(_explain(path, text, error) for error in e.errors())) from e
+
+
+def _no_such(name: str) -> PydanticCustomError:
+    said = "names the destination {name}, which is not configured"
+    return PydanticCustomError("no_such_destination", said, {"name": name})
 
 
 def _reason(error: Exception) -> str:

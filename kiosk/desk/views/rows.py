@@ -45,19 +45,20 @@ def _delivered(outline: Outline, delivery: Delivery, counts: dict[Answer, int]) 
     checked = counts.get(Answer.VERIFIED, 0)
     received = checked + counts.get(Answer.ACCEPTED, 0)
     refused, held = counts.get(Answer.REFUSED, 0), counts.get(Answer.HELD, 0)
+    images = sum(counts.values())  # by rule an archive may get some series only
     return StudyLine(
         line.study_instance_uid,
         line.modality,
         line.description,
         line.date,
         line.institution,
-        line.images,
+        images,
         min(line.damaged, held),
         received,
         checked,
         refused,
         max(0, held - line.damaged),
-        _stage(delivery, received, checked, line.images),
+        _stage(delivery, received, checked, images),
     )
 
 
