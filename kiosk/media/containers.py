@@ -8,14 +8,15 @@ import lzma
 import os
 import stat
 import struct
+import time
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from kiosk.media.iso import gone
 from kiosk.media.refusals import refuse_kind, refuse_path, refuse_size, shown
-from kiosk.media.source import Entry, Listing, MediaError, Piece, Unreadable
+from kiosk.media.source import Entry, Listing, MediaError, Piece
 from kiosk.model.content import Finding, Severity
 from kiosk.model.medium import Medium, MediumKind, Span
 from kiosk.policy.sections import Limits
@@ -35,8 +36,8 @@ class Folder:
         self._digest = hashlib.sha256()
         self._fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._left = limits.directory_records
+        self._deadline = float("inf")
         self.listing = Listing()
-        self.unreadable: Sequence[Span] = ()
         self._scan()
         self._probe()
         self.medium = Medium(
@@ -48,16 +49,20 @@ class Folder:
             bytes=sum(e.bytes for e in self.listing.entries),
         )
 
-    def pieces(self, entry: Entry, careful: bool) -> Iterator[Piece]:
+    def pieces(self, entry: Entry, span: Span) -> Iterator[Piece]:
+        return self._read(entry, span, _CHUNK)
+
+    def ladder(self, entry: Entry, span: Span, step: int) -> Iterator[Piece]:
+        return self._read(entry, span, _CAREFUL_CHUNK)
+
+    def _read(self, entry: Entry, span: Span, chunk: int) -> Iterator[Piece]:
         try:
             fd = self._open(entry.where, os.O_RDONLY)
         except OSError:
-            if not careful:
-                raise Unreadable(0, entry.bytes) from None
-            yield Span(0, entry.bytes)
+            yield span
             return
         try:
-            yield from _file_pieces(fd, entry.bytes, careful)
+            yield from _file_pieces(fd, span, chunk, lambda: self._deadline)
         finally:
             os.close(fd)
 
@@ -80,7 +85,13 @@ class Folder:
             raise gone() from e
 
     def slow_down(self, deadline: float) -> None:
-        """A file system has no speed to set."""
+        self._deadline = deadline
+
+    def tried(self, earlier: Sequence[Span]) -> None:
+        """A file system does not say where its files lie."""
+
+    def damage(self, missing: Iterable[tuple[Entry, Span]]) -> tuple[list[Span], list[Span]]:
+        return [], []
 
     def close(self) -> None:
         os.close(self._fd)
@@ -151,12 +162,9 @@ class Folder:
             self._digest.update(f"{entry.untrusted_path}\0{entry.bytes}\n".encode())
         named = [e for e in entries if e.untrusted_path.upper() == "DICOMDIR"]
         for entry in (named or [e for e in entries if e.bytes > 132])[:1]:
-            try:
-                for piece in self.pieces(entry, careful=False):
-                    self._digest.update(piece if not isinstance(piece, Span) else b"")
-                    break
-            except Unreadable:
-                return
+            for piece in self.pieces(entry, Span(0, entry.bytes)):
+                self._digest.update(piece if not isinstance(piece, Span) else b"")
+                break
 
     def _unreadable_folder(self, parts: tuple[str, ...]) -> None:
         where = shown("/".join(os.fsencode(p).decode("utf-8", "backslashreplace") for p in parts))
@@ -192,7 +200,6 @@ class Archive:
         except _ZIP_ERRORS as e:
             raise _damaged_zip() from e
         self.listing = Listing()
-        self.unreadable: Sequence[Span] = ()
         digest = hashlib.sha256()
         folders: set[tuple[str, ...]] = set()
         allowance = max(_ZIP_ALLOWANCE, _ZIP_RATIO * path.stat().st_size)
@@ -216,20 +223,23 @@ class Archive:
             bytes=path.stat().st_size,
         )
 
-    def pieces(self, entry: Entry, careful: bool) -> Iterator[Piece]:
-        at = 0
+    def pieces(self, entry: Entry, span: Span) -> Iterator[Piece]:
+        at, end = 0, span.start + span.length
         try:
             with self._zip.open(entry.where) as body:
                 while chunk := body.read(_CHUNK):
                     at += len(chunk)
-                    yield chunk
-        except _ZIP_ERRORS as e:
-            if not careful:
-                raise Unreadable(at, entry.bytes - at) from e
-            yield Span(at, entry.bytes - at) if at < entry.bytes else Span(0, entry.bytes)
+                    if at > span.start:
+                        yield chunk[-(at - span.start) :]
+        except _ZIP_ERRORS:
+            # What came before a wrong checksum at the end may be wrong anywhere.
+            yield Span(max(at, span.start), end - max(at, span.start)) if at < end else span
             return
-        if at < entry.bytes:
-            yield Span(at, entry.bytes - at)  # it unpacks to less than it states
+        if at < end:
+            yield Span(max(at, span.start), end - max(at, span.start))  # less than it states
+
+    def ladder(self, entry: Entry, span: Span, step: int) -> Iterator[Piece]:
+        yield span  # a damaged ZIP is damaged every time
 
     def start(self, entry: Entry, length: int) -> bytes:
         try:
@@ -243,7 +253,13 @@ class Archive:
             raise gone()
 
     def slow_down(self, deadline: float) -> None:
-        """A file system has no speed to set."""
+        """A file has no speed to set."""
+
+    def tried(self, earlier: Sequence[Span]) -> None:
+        """A packed file has no places of its own."""
+
+    def damage(self, missing: Iterable[tuple[Entry, Span]]) -> tuple[list[Span], list[Span]]:
+        return [], []
 
     def close(self) -> None:
         self._zip.close()
@@ -286,25 +302,21 @@ _ZIP_ERRORS = (
 )
 
 
-def _file_pieces(fd: int, size: int, careful: bool) -> Iterator[Piece]:
-    """Exactly `size` bytes as pieces; what cannot be read, or is not there any more, as Spans."""
-    at = 0
-    step = _CAREFUL_CHUNK if careful else _CHUNK
-    while at < size:
+def _file_pieces(fd: int, span: Span, step: int, deadline: Callable[[], float]) -> Iterator[Piece]:
+    """The range as pieces; what cannot be read, or is not there any more, as Spans."""
+    at, end = span.start, span.start + span.length
+    while at < end:
+        size = min(step, end - at)
         try:
-            data = os.pread(fd, min(step, size - at), at)
+            data = b"" if time.monotonic() > deadline() else os.pread(fd, size, at)
         except OSError as e:
             if e.errno in (errno.ENODEV, errno.ENXIO, errno.ENOMEDIUM):
                 raise gone() from e
-            if not careful:
-                raise Unreadable(at, size - at) from e
-            yield Span(at, min(step, size - at))
-            at += step
+            yield Span(at, size)
+            at += size
             continue
         if not data:
-            if not careful:
-                raise Unreadable(at, size - at)
-            yield Span(at, size - at)
+            yield Span(at, end - at)
             return
         yield data
         at += len(data)

@@ -4,41 +4,68 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
+from itertools import count
 from pathlib import Path
 
 from kiosk.media.opening import open_medium
 from kiosk.media.refusals import HEAD, bounded, is_program, shown, too_many_bytes, too_many_files
-from kiosk.media.source import Entry, Piece, Source, Unreadable
-from kiosk.media.staging import Staging, disk_trouble, require_room, staged_size
+from kiosk.media.source import Entry, Piece, Source
+from kiosk.media.staging import Staging, disk_trouble, require_room, staged_size, swapped
 from kiosk.model.content import Finding, Severity
 from kiosk.model.medium import (
     FileState,
+    Medium,
     Progress,
     ReadReport,
+    SectorMap,
     Span,
     StagedFile,
+    Visit,
     staged_name,
 )
 from kiosk.policy.sections import Limits
 
 Report = Callable[[Progress], None]
+Read = Callable[[Entry, Span], Iterator[Piece]]
+
+STEPS = 3  # of the ladder: blocks and single sectors, then the bad ones twice more
+HURT = (FileState.HURT, FileState.UNREADABLE)
 
 _REPORT_SECONDS = 0.2
+_UNSURE = ("directory-damaged", "descriptors-damaged", "folder-unreadable")
 
 
-def read(location: Path, into: Path, limits: Limits, report: Report) -> ReadReport:
+def read(
+    location: Path, into: Path, limits: Limits, report: Report, expected: Medium | None = None
+) -> ReadReport:
     """Copies every file of the medium at `location` into the folder `into`, each hashed, with
     `manifest.jsonl`, `findings.jsonl` and `medium.json` beside them.
 
     Safe to run twice: what an earlier run promised is kept, what it could not read is tried again.
-    Raises MediaError: nothing readable there, medium taken out or swapped, our own disk failing.
+    Raises MediaError: nothing readable there, medium taken out, another than the one that is
+    expected or was begun, our own disk failing.
     """
     source = open_medium(location, limits)
     try:
+        if expected is not None and not _is(source, expected):
+            raise swapped()
         return copy(source, into, limits, report)
     finally:
         source.close()
+
+
+def _is(source: Source, expected: Medium) -> bool:
+    """Whether it is the medium that was identified. Where its directories cannot be read for sure,
+    it may look a little different each time."""
+    found = source.medium
+    if found.fingerprint == expected.fingerprint:
+        return True
+    damaged = any(f.code in _UNSURE for f in source.listing.findings)
+    return damaged and (found.label, found.bytes) == (expected.label, expected.bytes)
 
 
 def copy(source: Source, into: Path, limits: Limits, report: Report) -> ReadReport:
@@ -56,40 +83,51 @@ def copy(source: Source, into: Path, limits: Limits, report: Report) -> ReadRepo
 class _Reading:
     def __init__(self, source: Source, staging: Staging, limits: Limits, report: Report) -> None:
         self.source, self.staging, self.limits, self.report = source, staging, limits, report
-        self.entries = dict(enumerate(source.listing.entries, 1))
+        self.entries = numbered(source.listing.entries, staging.known.values())
+        self.map = staging.read_map()
         self.started = time.monotonic()
-        self.deadline = self.started + 0.9 * limits.read_seconds  # time to end in good order
+        self.deadline = float("inf")  # of the ladder
         self.reported = 0.0
         self.phase = "first look"
         self.total = sum(e.bytes for e in self.entries.values() if not e.refused)
         self.bytes_done = 0
         self.files_done = 0
         self.copied = 0
+        self.added = 0  # bytes that no earlier visit had
         self.over = len(self.entries) > limits.files
         self.too_many = too_many_files(limits)
         self.refused: dict[str, Finding] = {}
         self.passes = 1
 
     def run(self) -> ReadReport:
+        if any(f.code == "directory-damaged" for f in self.source.listing.findings):
+            self.source.check_present()  # a drive that gives errors only has nothing to list
         self._count_earlier()
         require_room(
             self.staging.folder, min(self.total, self.limits.medium_bytes) - self.bytes_done
         )
         self.staging.write_findings(self._findings())
-        deferred = self._first_pass()
-        if deferred:
-            self._second_pass(deferred)
+        self._first_pass()
+        if self._hurt():
+            self._ladder()
         self._tell("checking", force=True)
         self.staging.commit()
         self.staging.write_findings(self._findings())
+        return self._report()
+
+    def _report(self) -> ReadReport:
+        seconds = time.monotonic() - self.started
+        self._draw_map(Visit(self.source.medium.location, self.passes, seconds, self.added))
+        known = set(self.entries) | set(self.staging.done)
         return ReadReport(
             medium=self.source.medium,
-            files=len(self.entries),
+            files=len(known),
             directories=self.source.listing.directories,
             bytes=self._bytes_held(),
-            unreadable=tuple(self.source.unreadable),
+            unreadable=self.map.bad,
             passes=self.passes,
-            seconds=time.monotonic() - self.started,
+            seconds=seconds,
+            untried=self.map.untried,
         )
 
     def _bytes_held(self) -> int:
@@ -102,98 +140,134 @@ class _Reading:
         whole = [f for f in done if f.state is FileState.WHOLE]
         self.copied = len(whole)
         self.bytes_done = sum(f.bytes for f in whole)
-        again = (FileState.HURT, FileState.UNREADABLE)
-        self.files_done = sum(f.state not in again for f in done)
+        self.files_done = sum(f.state not in HURT for f in done)
 
-    def _first_pass(self) -> list[int]:
-        """Large sequential reads, DICOMDIR first. Returns the files that need patience."""
+    # -- the passes ------------------------------------------------------------------------
+
+    def _first_pass(self) -> None:
+        """Large sequential reads, DICOMDIR first. Where one fails, the rest of that file is left
+        for the ladder as far as need be; what an earlier visit could not read is tried anew."""
         first = {n: None for n, e in self.entries.items() if _is_dicomdir(e.untrusted_path)}
-        deferred = self._try_all(first)
+        self._copy(first)
         self._tell("copying", force=True)
-        return deferred + self._try_all(n for n in self.entries if n not in first)
+        self._copy(n for n in self.entries if n not in first)
 
-    def _try_all(self, numbers: Iterable[int]) -> list[int]:
-        deferred: list[int] = []
-        for number in filter(self._wanted, numbers):
-            try:
-                self._one(number, careful=False)
-            except Unreadable:
-                if not deferred:
-                    self.source.check_present()
-                deferred.append(number)
+    def _copy(self, numbers: Iterable[int]) -> None:
+        well = True
+        for number in numbers:
+            earlier = self.staging.done.get(number)
+            if earlier and earlier.state in HURT:
+                staged = self._mend(number, self.source.pieces)
+            elif self._wanted(number, earlier):
+                staged = self._one(number)
+            else:
+                continue
+            if staged.state is FileState.UNREADABLE or (well and staged.state in HURT):
+                self.source.check_present()
+                well = False
             self._tell(self.phase)
         self.staging.commit()
-        return deferred
 
-    def _second_pass(self, deferred: list[int]) -> None:
-        """The same order, with the ladder for damage, as long as the time budget lasts."""
-        self.passes = 2
+    def _ladder(self) -> None:
+        """What is missing, in the same order and in ever smaller reads: each step for all files
+        before the next, as long as the patience lasts."""
         self.source.check_present()
+        self._set_deadline()
+        self.source.tried(self.map.bad)
+        self._draw_map()
         self.source.slow_down(self.deadline)
-        for number in deferred:
-            self._tell("retrying", force=True)
-            if time.monotonic() <= self.deadline:
-                self._one(number, careful=True)
-            elif number not in self.staging.done:  # else an earlier visit got more of it
-                self._enter(number, FileState.UNREADABLE)
+        for step in range(1, STEPS + 1):
+            self.passes += 1
+            for number in self._hurt():
+                self._tell("retrying", force=True)
+                if time.monotonic() <= self.deadline:
+                    self._mend(number, partial(self.source.ladder, step=step))
+            self.staging.commit()
+            if not self._hurt() or time.monotonic() > self.deadline:
+                break
         self.source.check_present()
 
-    def _wanted(self, number: int) -> bool:
-        earlier = self.staging.done.get(number)
-        if earlier is None:
-            return True
-        if earlier.state is FileState.REFUSED:
-            still = self._limit_reached(self.entries[number]) or (self.over and self.too_many)
-            if still:
-                self._refuse(number, still)
-            return not still
-        return earlier.state in (FileState.HURT, FileState.UNREADABLE)
+    def _set_deadline(self) -> None:
+        """The parent ends us when the whole time is over: a tenth of it is for ending in order."""
+        whole = self.started + 0.9 * self.limits.read_seconds
+        self.deadline = min(whole, time.monotonic() + self.limits.patience_seconds)
 
-    def _one(self, number: int, careful: bool) -> None:
+    def _hurt(self) -> list[int]:
+        done = self.staging.done
+        return [n for n in self.entries if n in done and done[n].state in HURT]
+
+    def _draw_map(self, *visit: Visit) -> None:
+        """Kept with the data: the next visit, in whichever drive, goes on from here."""
+        missing = ((self.entries[n], s) for n in self._hurt() for s in self.staging.done[n].missing)
+        bad, untried = self.source.damage(missing)
+        self.map = SectorMap(tuple(bad), tuple(untried), (*self.map.visits, *visit))
+        self.staging.write_map(self.map)
+
+    def _wanted(self, number: int, earlier: StagedFile | None) -> bool:
+        if earlier is None or earlier.state is not FileState.REFUSED:
+            return earlier is None
+        still = self._limit_reached(self.entries[number]) or (self.over and self.too_many)
+        if still:
+            self._refuse(number, still)
+        return not still
+
+    # -- one file --------------------------------------------------------------------------
+
+    def _one(self, number: int) -> StagedFile:
         entry = self.entries[number]
         refusal = entry.refused or self._limit_reached(entry)
         if refusal:
             self._refuse(number, refusal)
-            self._enter(number, FileState.REFUSED)
-            return
-        pieces = self.source.pieces(entry, careful)
+            return self._enter(number, FileState.REFUSED)
+        pieces = self.source.pieces(entry, Span(0, entry.bytes))
         head = next(pieces, b"")
         if not isinstance(head, Span):
             if is_program(entry.untrusted_path, head):
-                self._enter(number, FileState.LISTED)
-                return
+                return self._enter(number, FileState.LISTED)
             if self.over and bytes(head[128:HEAD]) != b"DICM":
                 self._refuse(number, self.too_many)
-                self._enter(number, FileState.REFUSED)
-                return
-        self._stage(number, entry, _chain(head, pieces))
-
-    def _stage(self, number: int, entry: Entry, pieces: Iterator[Piece]) -> None:
-        earlier = self.staging.done.get(number)
-        if earlier and earlier.state is FileState.HURT:
-            pieces = _with_earlier(pieces, self.staging.folder / staged_name(number), earlier)
+                return self._enter(number, FileState.REFUSED)
         file = StagedFile(number, entry.untrusted_path, entry.bytes)
-        staged = self.staging.stage(file, self._counted(pieces))
+        staged = self.staging.stage(file, self._counted(_chain(head, pieces)))
         self.copied += staged.state is not FileState.UNREADABLE
-        self.files_done += 1
+        self.files_done += staged.state not in HURT
+        return staged
+
+    def _mend(self, number: int, read: Read) -> StagedFile:
+        """Reads what is missing of a file, and only that. Kept when it adds something."""
+        entry, earlier = self.entries[number], self.staging.done[number]
+        before = self.added
+        again = _gaps_filled(entry, earlier, self.staging.folder, self._added(read))
+        file = StagedFile(number, entry.untrusted_path, entry.bytes)
+        staged = self.staging.stage(file, again, lambda: self.added > before)
+        if self.added == before:
+            return earlier
+        self.copied += earlier.state is FileState.UNREADABLE
+        self.files_done += staged.state not in HURT
+        return staged
 
     def _counted(self, pieces: Iterator[Piece]) -> Iterator[Piece]:
-        before = self.bytes_done
-        try:
-            for piece in pieces:
-                self.bytes_done += piece.length if isinstance(piece, Span) else len(piece)
+        for piece in pieces:
+            self.bytes_done += piece.length if isinstance(piece, Span) else len(piece)
+            self.added += 0 if isinstance(piece, Span) else len(piece)
+            self._tell(self.phase)
+            yield piece
+
+    def _added(self, read: Read) -> Read:
+        def counting(entry: Entry, span: Span) -> Iterator[Piece]:
+            for piece in read(entry, span):
+                self.added += 0 if isinstance(piece, Span) else len(piece)
                 self._tell(self.phase)
                 yield piece
-        except Unreadable:
-            self.bytes_done = before
-            raise
 
-    def _enter(self, number: int, state: FileState) -> None:
+        return counting
+
+    def _enter(self, number: int, state: FileState) -> StagedFile:
         entry = self.entries[number]
-        missing = (Span(0, entry.bytes),) if state is FileState.UNREADABLE else ()
-        file = StagedFile(number, entry.untrusted_path, entry.bytes, state=state, missing=missing)
+        file = StagedFile(number, entry.untrusted_path, entry.bytes, state=state)
         self.staging.enter(file)
         self.files_done += 1
+        return file
 
     def _limit_reached(self, entry: Entry) -> Finding | None:
         if entry.refused:
@@ -219,9 +293,23 @@ class _Reading:
         now = time.monotonic()
         if force or now - self.reported > _REPORT_SECONDS:
             self.reported, self.phase = now, phase
-            self.report(
-                Progress(phase, self.bytes_done, self.total, self.files_done, len(self.entries))
-            )
+            left = max(0, round(self.deadline - now)) if phase == "retrying" else -1
+            done = (self.bytes_done, self.total, self.files_done, len(self.entries))
+            self.report(Progress(phase, *done, seconds_left=left))
+
+
+def numbered(entries: Sequence[Entry], done: Iterable[StagedFile]) -> dict[int, Entry]:
+    """The entries by number: that of an earlier visit where there was one, for a damaged list of
+    files can be longer the next time."""
+    known: dict[tuple[str, int], list[int]] = defaultdict(list)
+    for file in sorted(done, key=lambda f: f.number, reverse=True):
+        known[file.untrusted_path, file.bytes].append(file.number)
+    fresh = count(1 + max((n for numbers in known.values() for n in numbers), default=0))
+    found: dict[int, Entry] = {}
+    for entry in entries:
+        earlier = known[entry.untrusted_path, entry.bytes]
+        found[earlier.pop() if earlier else next(fresh)] = entry
+    return found
 
 
 def _is_dicomdir(untrusted_path: str) -> bool:
@@ -235,37 +323,29 @@ def _chain(head: Piece, rest: Iterator[Piece]) -> Iterator[Piece]:
     yield from rest
 
 
-def _with_earlier(pieces: Iterator[Piece], path: Path, earlier: StagedFile) -> Iterator[Piece]:
-    """What this pass reads, and for what it cannot, what an earlier pass could."""
+def _gaps_filled(entry: Entry, earlier: StagedFile, folder: Path, read: Read) -> Iterator[Piece]:
+    """The file as earlier passes staged it, and for what is missing what `read` gives."""
     at = 0
-    with path.open("rb") as staged:
-        for piece in pieces:
-            if isinstance(piece, Span):
-                yield from _earlier_range(staged.fileno(), piece, earlier)
-                at += piece.length
-            else:
-                yield piece
-                at += len(piece)
+    with ExitStack() as stack:
+        path = folder / staged_name(earlier.number)
+        held = stack.enter_context(path.open("rb")) if earlier.state is FileState.HURT else None
+        for gap in earlier.missing:
+            if held is not None:
+                yield from _range(held.fileno(), at, gap.start)
+            yield from read(entry, gap)
+            at = gap.start + gap.length
+        if held is not None:
+            yield from _range(held.fileno(), at, entry.bytes)
 
 
-def _earlier_range(fd: int, span: Span, earlier: StagedFile) -> Iterator[Piece]:
-    at, end = span.start, span.start + span.length
-    for gap in (*earlier.missing, Span(end, 0)):
-        upto = min(max(gap.start, at), end)
-        while at < upto:
-            data = os.pread(fd, min(upto - at, 1 << 20), at)
-            if not data:
-                break
-            yield data
-            at += len(data)
-        upto = min(gap.start + gap.length, end)
-        if at < upto:
-            yield Span(at, upto - at)
-            at = upto
+def _range(fd: int, at: int, end: int) -> Iterator[Piece]:
+    while at < end and (data := os.pread(fd, min(end - at, 1 << 20), at)):
+        yield data
+        at += len(data)
 
 
 def _read_finding(file: StagedFile) -> list[Finding]:
-    if file.state not in (FileState.HURT, FileState.UNREADABLE):
+    if file.state not in HURT:
         return []
     lost = sum(s.length for s in file.missing)
     if file.state is FileState.HURT:

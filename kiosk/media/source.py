@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -50,9 +50,10 @@ Piece = bytes | memoryview | Span
 
 
 class Source(Protocol):
-    """An opened medium. `pieces` yields an entry's bytes in order; `careful`, it tries hard and
-    yields a Span (of the entry) for what stays unreadable, else it raises Unreadable at once.
-    A piece is valid until the next is asked for."""
+    """An opened medium. `pieces` yields the bytes of a range of an entry in order, in large reads,
+    `ladder` in small ones that try hard, one step harder each time that it is asked (1, 2 ...);
+    both yield a Span of the entry for what they could not read. A piece is valid until the next is
+    asked for."""
 
     @property
     def medium(self) -> Medium: ...
@@ -60,11 +61,9 @@ class Source(Protocol):
     @property
     def listing(self) -> Listing: ...
 
-    @property
-    def unreadable(self) -> Sequence[Span]:
-        """Byte ranges of the medium that no attempt could read."""
+    def pieces(self, entry: Entry, span: Span) -> Iterator[Piece]: ...
 
-    def pieces(self, entry: Entry, careful: bool) -> Iterator[Piece]: ...
+    def ladder(self, entry: Entry, span: Span, step: int) -> Iterator[Piece]: ...
 
     def start(self, entry: Entry, length: int) -> bytes:
         """The entry's first bytes, at most `length`, fewer where they cannot be read at once."""
@@ -73,6 +72,13 @@ class Source(Protocol):
         """Raises MediaError when the medium is gone or another is in its place."""
 
     def slow_down(self, deadline: float) -> None:
-        """Careful reading begins; past `deadline` (monotonic seconds) it loses its patience."""
+        """The ladder begins; past `deadline` (monotonic seconds) it loses its patience."""
+
+    def tried(self, earlier: Sequence[Span]) -> None:
+        """These byte ranges of the medium were tried in vain before: others come first."""
+
+    def damage(self, missing: Iterable[tuple[Entry, Span]]) -> tuple[list[Span], list[Span]]:
+        """Where the missing ranges of these entries lie on the medium: what was tried in vain, and
+        what was not. Nothing where a medium has no places of its own."""
 
     def close(self) -> None: ...

@@ -8,7 +8,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,10 +17,18 @@ from typing import Any
 
 from kiosk.media.source import MediaError, Piece
 from kiosk.model.content import FINDINGS, Finding
-from kiosk.model.medium import MANIFEST, FileState, Medium, Span, StagedFile, staged_name
+from kiosk.model.medium import (
+    MANIFEST,
+    FileState,
+    Medium,
+    SectorMap,
+    Span,
+    StagedFile,
+    staged_name,
+)
 from kiosk.model.plain import NotPlain, from_plain, to_plain
 
-MEDIUM = "medium.json"
+MEDIUM, SECTORS = "medium.json", "sectors.json"
 _GROUP_BYTES = 32 << 20
 _GROUP_FILES = 256
 _GROUP_LINES = 4096
@@ -45,8 +53,9 @@ class _Group:
 
 
 class Staging:
-    """One medium's folder, held by one reader at a time. `done` is the newest promised state of
-    each file number. Raises MediaError when the folder holds another medium."""
+    """One medium's folder, held by one reader at a time. `known` is what earlier readers promised,
+    `done` the newest promised state of each file number whose bytes are there. Raises MediaError
+    when the folder holds another medium."""
 
     def __init__(self, folder: Path, medium: Medium) -> None:
         if not folder.exists():
@@ -60,10 +69,11 @@ class Staging:
         try:
             self._hold()
             self._adopt(medium)
-            self.done = self._recover()
+            self.known = self._recover()
         except BaseException:
             os.close(self._fd)
             raise
+        self.done = {n: f for n, f in self.known.items() if self._present(f)}
 
     def close(self) -> None:
         """Drops what was not committed and lets go of the folder."""
@@ -72,16 +82,20 @@ class Staging:
             part.unlink()
         os.close(self._fd)
 
-    def stage(self, file: StagedFile, pieces: Iterator[Piece]) -> StagedFile:
+    def stage(
+        self, file: StagedFile, pieces: Iterator[Piece], worth_it: Callable[[], bool] = lambda: True
+    ) -> StagedFile:
         """Writes one file's bytes; the result is `file` with its hash, state and missing ranges.
-        Nothing is promised before `commit`."""
+        Nothing is promised before `commit`, and nothing changes when in the end it is not
+        `worth_it`."""
         with self._part(file.number) as out:
             staged = _write(file, pieces, out)
-        if staged.state is FileState.UNREADABLE:
+        if staged.state is FileState.UNREADABLE or not worth_it():
             (self.folder / _part_name(file.number)).unlink()
         else:
             self._group.parts.append(file.number)
-        self.enter(staged)
+        if worth_it():
+            self.enter(staged)
         return staged
 
     def enter(self, file: StagedFile) -> None:
@@ -123,6 +137,14 @@ class Staging:
     def write_findings(self, findings: list[Finding]) -> None:
         self._replace(FINDINGS, "".join(json.dumps(to_plain(f)) + "\n" for f in findings))
 
+    def write_map(self, sectors: SectorMap) -> None:
+        self._replace(SECTORS, json.dumps(to_plain(sectors)))
+
+    def read_map(self) -> SectorMap:
+        """What earlier visits could not read."""
+        path = self.folder / SECTORS
+        return from_plain(SectorMap, json.loads(path.read_text())) if path.exists() else SectorMap()
+
     def _hold(self) -> None:
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -139,7 +161,7 @@ class Staging:
             raise swapped()
 
     def _recover(self) -> dict[int, StagedFile]:
-        """Cuts off what was not promised and returns what was, where its bytes are still there."""
+        """Cuts off what was not promised and returns what was."""
         for part in self.folder.glob("*.part"):
             part.unlink()
         done: dict[int, StagedFile] = {}
@@ -152,7 +174,7 @@ class Staging:
                 break
             good += len(line)
             done[file.number] = file
-        return {n: f for n, f in done.items() if self._present(f)}
+        return done
 
     def _present(self, file: StagedFile) -> bool:
         if file.state not in (FileState.WHOLE, FileState.HURT):

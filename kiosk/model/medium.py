@@ -31,18 +31,22 @@ class DriveState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Drive:
-    """An optical drive, keyed by its serial: device names change when it is replugged."""
+    """What a medium is put into, or a stick itself, keyed by its serial: device names change when
+    it is replugged. `volumes` are the device nodes of a stick's file systems."""
 
     serial: str
     device: str
     name: str = ""
     state: DriveState = DriveState.NO_DISC
+    kind: MediumKind = MediumKind.OPTICAL
+    volumes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Medium:
-    """A medium's identity. `fingerprint` is `sha256:` over its volume descriptors and directory
-    (or the names and sizes of a folder or ZIP): equal for the same disc put in again."""
+    """A medium's identity. `fingerprint` is `sha256:` over its volume descriptors, its first folders
+    and the start of its DICOMDIR (or the names and sizes of a folder or ZIP): equal for the same
+    disc put in again."""
 
     kind: MediumKind
     location: str  # device node or path; where it was, not what it is
@@ -105,7 +109,8 @@ def read_manifest(folder: Path) -> Iterator[StagedFile]:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a read is. `phase` is `first look`, `copying`, `retrying` or `checking`."""
+    """How far a read is. `phase` is `first look`, `copying`, `retrying` or `checking`;
+    `seconds_left` what is left of the patience with damage while `retrying`, else -1."""
 
     phase: str
     bytes_done: int = 0
@@ -113,11 +118,33 @@ class Progress:
     files_done: int = 0
     files_total: int = 0
     note: str = ""
+    seconds_left: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One time that a medium was read: where, in how many passes, how many bytes it added."""
+
+    location: str
+    passes: int = 1
+    seconds: float = 0.0
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SectorMap:
+    """What no visit could read yet, as byte ranges of the medium: `bad` was tried in vain,
+    `untried` is where a larger read failed and the time was up. All else is in the vault."""
+
+    bad: tuple[Span, ...] = ()
+    untried: tuple[Span, ...] = ()
+    visits: tuple[Visit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ReadReport:
-    """What a read achieved. `unreadable` are byte ranges of the medium that no pass could read."""
+    """What all visits together achieved. `unreadable` are byte ranges of the medium that were tried
+    in vain, `untried` those that were given up for want of time; `passes` are the last visit's."""
 
     medium: Medium
     files: int
@@ -126,3 +153,9 @@ class ReadReport:
     unreadable: tuple[Span, ...] = ()
     passes: int = 1
     seconds: float = 0.0
+    untried: tuple[Span, ...] = ()
+
+    @property
+    def damaged(self) -> bool:
+        """Whether another visit may add something."""
+        return bool(self.unreadable or self.untried)

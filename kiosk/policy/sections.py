@@ -59,9 +59,10 @@ class Adt(Section):
 
 
 class Inbound(Section):
-    """Scans that others send us by DICOM C-STORE."""
+    """Our own DICOM door: scans that others send us by C-STORE, and what archives report to us."""
 
-    enabled: bool = False
+    enabled: bool = False  # scans
+    reports: bool = False  # archives' storage commitment reports, to the AE title that asked
     host: str = "127.0.0.1"
     port: Port = 11112
     ae_title: AETitle | None = None  # None: the site's
@@ -107,9 +108,11 @@ class Destination(Section):
     ae_title: AETitle = "PACS"
     calling_ae_title: AETitle | None = None  # None: the site's
     url: str = ""  # STOW-RS service root
-    verify_level: Literal[0, 1, 2] = 2
-    commitment: bool = True  # ask for storage commitment before the query
-    commitment_wait_seconds: float = 5.0
+    verify_level: Literal[0, 1, 2, 3] = 2
+    commitment: bool = True  # ask for storage commitment
+    commitment_wait_seconds: float = 5.0  # so long is the asking association kept open for it
+    # With verify_level 1 a report to [inbound] is waited for so long, then the archive is queried.
+    commitment_hours: float = 1.0
     associations: Annotated[int, Field(ge=1, le=8)] = 1
     max_pdu: Annotated[int, Field(ge=4096, le=1_048_576)] = 1_048_576
     connect_seconds: float = 10.0
@@ -149,7 +152,14 @@ class Coercion(Section):
     # Who assigns the number that scans get whose patient is not registered here: the disc's own
     # number must never be taken for one of ours by an archive that looks at no issuer.
     import_only_issuer: str = "UNVERIFIED"
-    private_elements: Literal["keep", "drop"] = "keep"
+    # Private elements may hold what a header elsewhere no longer says; some viewers need them.
+    # "listed": those of `private_creators` stay, the others are left out.
+    private_elements: Literal["keep", "drop", "listed"] = "keep"
+    private_creators: tuple[str, ...] = ()
+    # Which reports beside the images are put into their study: a PDF as Encapsulated PDF, a JPEG as
+    # Secondary Capture, text as a PDF of that text. HTML and RTF lose their layout, so a hospital
+    # has to ask for them. What has active content is never taken.
+    attachments: tuple[Literal["pdf", "jpeg", "txt", "html", "rtf"], ...] = ("pdf", "jpeg", "txt")
 
 
 class Limits(Section):
@@ -164,6 +174,7 @@ class Limits(Section):
     sequence_depth: int = 32
     stall_seconds: float = 120.0
     read_seconds: float = 3600.0
+    patience_seconds: float = 300.0  # with damage, at each visit; a person may ask for more
     child_memory_bytes: int = 2_000_000_000
     child_cpu_seconds: int = 120
 

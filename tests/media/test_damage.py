@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import itertools
+import json
 import os
 from pathlib import Path
 
@@ -11,7 +13,8 @@ import pytest
 from kiosk.media import MediaError
 from kiosk.media.iso import SECTOR, Sectors
 from kiosk.media.reading import copy
-from kiosk.model.medium import FileState, Progress, Span
+from kiosk.model.medium import FileState, Progress, SectorMap, Span
+from kiosk.model.plain import from_plain
 from kiosk.policy.sections import Limits
 from tests.media.images import (
     LIMITS,
@@ -77,7 +80,8 @@ def test_a_bad_sector_hurts_its_file_and_no_other(
     wanted = bytearray(FILES[HIT])
     wanted[10 * SECTOR : 12 * SECTOR] = bytes(2 * SECTOR)
     assert contents(tmp_path / "s") == FILES | {HIT: bytes(wanted)}
-    assert (report.unreadable, report.passes) == ((Span(scratch, 2 * SECTOR),), 2)
+    assert (report.unreadable, report.passes) == ((Span(scratch, 2 * SECTOR),), 4)
+    assert report.untried == ()
     assert codes(tmp_path / "s") == ["file-hurt"]
 
 
@@ -133,19 +137,91 @@ def test_a_file_without_one_good_sector_is_unreadable(image: Path, tmp_path: Pat
 def test_when_the_time_is_up_the_rest_is_named_not_tried(
     image: Path, scratch: int, tmp_path: Path
 ) -> None:
-    """A budget of no seconds: the scratched file waits for another visit, the others are there."""
+    """No patience: what the first pass left out is `untried`, 64 KiB from the scratch on, and waits
+    for another visit; all else is there."""
     disc = open_disc(Scratched(image, {scratch: FOR_EVER}))
-    copy(disc, tmp_path / "s", Limits(read_seconds=0), quiet)
+    report = copy(disc, tmp_path / "s", Limits(patience_seconds=0), quiet)
     disc.close()
-    assert staged(tmp_path / "s")[HIT].state is FileState.UNREADABLE
-    assert len(contents(tmp_path / "s")) == len(FILES) - 1
+    left = Span(10 * SECTOR, len(FILES[HIT]) - 10 * SECTOR)
+    file = staged(tmp_path / "s")[HIT]
+    assert (file.state, file.missing) == (FileState.HURT, (left,))
+    assert (report.unreadable, report.untried) == ((), (Span(scratch, 31 * SECTOR),))
+    assert report.damaged
+
+
+def test_a_person_who_asks_for_more_time_goes_on_where_it_stopped(
+    image: Path, scratch: int, tmp_path: Path
+) -> None:
+    """The second visit reads nothing of the files that are whole, and of the hurt one only what is
+    missing."""
+    disc = open_disc(Scratched(image, {scratch: FOR_EVER}))
+    copy(disc, tmp_path / "s", Limits(patience_seconds=0), quiet)
+    disc.close()
+    sectors = Scratched(image, {scratch: FOR_EVER})
+    disc = open_disc(sectors)
+    assert disc.listing.entries
+    looked = len(sectors.reads)
+    report = copy(disc, tmp_path / "s", LIMITS, quiet)
+    disc.close()
+    end = scratch - 10 * SECTOR + len(FILES[HIT])
+    marks = {at for at, _ in sectors.reads[:looked]}
+    asked = [at for at, _ in sectors.reads[looked:] if at not in marks]
+    assert asked
+    assert all(scratch <= at < end for at in asked)
+    assert staged(tmp_path / "s")[HIT].missing == (Span(10 * SECTOR, SECTOR),)
+    assert (report.unreadable, report.untried) == ((Span(scratch, SECTOR),), ())
+
+
+def test_the_map_of_sectors_lies_with_the_data_and_knows_every_visit(
+    image: Path, scratch: int, tmp_path: Path
+) -> None:
+    """What was tried in vain, after each visit; nothing once it was read."""
+    maps = []
+    for bad in ({scratch: FOR_EVER}, {}):
+        disc = open_disc(Scratched(image, bad))
+        copy(disc, tmp_path / "s", LIMITS, quiet)
+        disc.close()
+        maps.append(from_plain(SectorMap, json.loads((tmp_path / "s/sectors.json").read_text())))
+    assert [m.bad for m in maps] == [(Span(scratch, SECTOR),), ()]
+    total = sum(map(len, FILES.values()))
+    assert [v.bytes for v in maps[1].visits] == [total - SECTOR, SECTOR]
+
+
+def test_a_longer_list_of_files_the_second_time_mixes_nothing(
+    image: Path, scratch: int, tmp_path: Path
+) -> None:
+    """The first visit lost the start of the list: the files that it found keep their numbers, the
+    others get new ones."""
+    disc = open_disc(Scratched(image, {scratch: FOR_EVER}))
+    entries = disc.listing.entries
+    disc.listing.entries = entries[3:]
+    copy(disc, tmp_path / "s", LIMITS, quiet)
+    disc.close()
+    disc = open_disc(Scratched(image, {}))
+    report = copy(disc, tmp_path / "s", LIMITS, quiet)
+    disc.close()
+    assert report.files == len(entries) == len(FILES)
+    assert contents(tmp_path / "s") == FILES
+
+
+def test_the_worst_part_does_not_use_up_the_time_of_the_others(
+    image: Path, scratch: int, tmp_path: Path
+) -> None:
+    """Every sector is tried once before any is tried twice."""
+    elsewhere = extent(image, "/IMAGES/IM0005.;1") + 5 * SECTOR
+    sectors = Scratched(image, {scratch: FOR_EVER, elsewhere: FOR_EVER})
+    disc = open_disc(sectors)
+    copy(disc, tmp_path / "s", LIMITS, quiet)
+    disc.close()
+    alone = [at for at, size in sectors.reads if size == SECTOR and at in (scratch, elsewhere)]
+    assert [at for at, _ in itertools.groupby(alone)] == [scratch, elsewhere] * 3
 
 
 def test_a_hurried_visit_takes_nothing_away(image: Path, scratch: int, tmp_path: Path) -> None:
     """What an earlier visit read of a hurt file stays, however little time the next one has."""
-    for seconds in (3600, 0):
+    for seconds in (300, 0):
         disc = open_disc(Scratched(image, {scratch: FOR_EVER}))
-        copy(disc, tmp_path / "s", Limits(read_seconds=seconds), quiet)
+        copy(disc, tmp_path / "s", Limits(patience_seconds=seconds), quiet)
         disc.close()
     file = staged(tmp_path / "s")[HIT]
     assert (file.state, file.missing) == (FileState.HURT, (Span(10 * SECTOR, SECTOR),))

@@ -54,6 +54,7 @@ def test_a_disc_is_read_in_one_sweep_whatever_its_order(tmp_path: Path, order: s
     files = {name: dicom(n, 120_000) for n, name in enumerate(names)} | {"DICOMDIR": dicom(99)}
     sectors = Logged(burn(tmp_path / "a.iso", files))
     disc = open_disc(sectors)
+    assert len(disc.listing.entries) == len(files)
     looked = len(sectors.reads)
     copy(disc, tmp_path / "s", LIMITS, quiet)
     disc.close()

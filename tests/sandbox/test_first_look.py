@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from kiosk.model.content import Verdict
 from kiosk.policy.sections import Limits
 from tests import discs
 from tests.conftest import CORPUS
+from tests.peers import require
 
 MOST_BYTES, MOST_SEEKS = 4_000_000, 40  # UX 2
 DISCS = sorted(p.stem for p in (CORPUS / "discs" / "out").glob("*.iso")) or ["none"]
@@ -129,3 +131,26 @@ def test_a_drive_is_asked_for_no_more_than_was_allowed(
     work.seeks += 1
     assert len(sectors.read(30_000_000, 2048)) == 2048
     sectors.close()
+
+
+@pytest.mark.parametrize("naming", ["", "udf"])
+def test_a_disc_is_known_again_without_a_walk_through_its_folders(
+    naming: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """2,000 folders: telling which disc it is costs what a look may, and the whole reading comes to
+    the same answer."""
+    root = tmp_path / "tree"
+    for n in range(2000):
+        (root / f"D{n // 50:02}" / f"E{n:04}").mkdir(parents=True)
+        (root / f"D{n // 50:02}" / f"E{n:04}" / "IM1").write_bytes(b"x" * 200)
+    image = tmp_path / "huge.iso"
+    udf = ["-udf"] if naming else []
+    burned = [require("genisoimage"), "-quiet", *udf, "-r", "-J", "-o", str(image), str(root)]
+    subprocess.run(burned, check=True, capture_output=True)
+    drive = Counted(monkeypatch)
+    known = media.identify(image, Limits())
+    assert drive.bytes <= MOST_BYTES
+    assert drive.seeks <= MOST_SEEKS
+    report = media.read(image, tmp_path / "s", Limits(), lambda progress: None)
+    assert report.medium == known
+    assert report.files == 2000

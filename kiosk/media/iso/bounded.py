@@ -45,14 +45,14 @@ class BoundedSectors(Sectors):
     def read(self, start: int, length: int) -> bytes:
         parts = []
         while length > 0:
-            piece = self._block(start // BLOCK)[start % BLOCK :][:length]
+            piece = self._kept(start // BLOCK)[start % BLOCK :][:length]
             if not piece:
                 break
             parts.append(piece)
             start, length = start + len(piece), length - len(piece)
         return b"".join(parts)
 
-    def _block(self, number: int) -> bytes:
+    def _kept(self, number: int) -> bytes:
         if number not in self._blocks:
             start = number * BLOCK
             length = max(0, min(BLOCK, self.size - start))

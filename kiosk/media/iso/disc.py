@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 
 from kiosk.media.iso import udf
-from kiosk.media.iso.descriptors import Session, sessions, stray_session
-from kiosk.media.iso.join import join
+from kiosk.media.iso.descriptors import Session, Tree, sessions, stray_session
+from kiosk.media.iso.join import join, preferred
 from kiosk.media.iso.sectors import SECTOR, Sectors, gone
-from kiosk.media.iso.tree import Found, Walk, walk
-from kiosk.media.refusals import refuse_kind, refuse_path, refuse_size, shown
+from kiosk.media.iso.tree import Found, Walk, walk, walk_a_little
+from kiosk.media.refusals import HEAD, refuse_kind, refuse_path, refuse_size, shown
 from kiosk.media.source import Entry, Listing, MediaError, Piece, Unreadable
 from kiosk.model.content import Finding, Severity
 from kiosk.model.medium import Medium, MediumKind, Span
 from kiosk.policy.sections import Limits
 
 _MOST_NAMED = 1000  # folders that findings are made for
+_FOLDERS, _ENTRIES = 5, 12  # that are looked at to know the disc again
+_START = 32_768  # bytes of a file, for the same
 
 
 class Disc:
-    """An opened disc. Raises MediaError where no file system is found that we can read."""
+    """An opened disc: what it is from its descriptors, its list of files when it is asked for.
+    Raises MediaError where no file system is found that we can read."""
 
     def __init__(
         self,
@@ -31,44 +37,51 @@ class Disc:
         last_session: int | None = None,
     ) -> None:
         self.sectors, self.limits = sectors, limits
-        self.listing = Listing()
-        self._digest = hashlib.sha256()
-        self._marks: list[tuple[int, bytes]] = []  # sectors that are this disc's alone
-        self._labels: list[str] = []
+        self._notes: list[Finding] = []
         self._earlier: list[Session] = []
-        walks = self._walk_iso(last_session)
-        if not (walks and sectors.bounded):
-            walks |= self._walk_udf()
-        if not walks:
+        self._trees = self._find_trees(last_session)
+        look_on = not (self._trees and sectors.bounded)
+        self._volume = udf.volume(self._read_at, sectors.size) if look_on else None
+        if not self._trees and self._volume is None:
             raise unknown_file_system()
-        names, joined = join(walks)
-        self._list(joined)
-        if not sectors.bounded:
-            self._compare_earlier_sessions(joined)
+        names, found = self._look()
         self.medium = Medium(
             kind=kind,
             location=location,
-            label=max(self._labels, key=len),
+            label=max(self._labels(), key=len),
             filesystem=names,
-            fingerprint=f"sha256:{self._digest.hexdigest()}",
+            fingerprint="" if sectors.bounded else f"sha256:{self._fingerprint(found)}",
             bytes=sectors.size,
         )
 
-    @property
-    def unreadable(self) -> Sequence[Span]:
-        return merged(self.sectors.bad)
+    @cached_property
+    def listing(self) -> Listing:
+        walks = {}
+        for tree in self._trees:
+            result = walk(tree, self._read_at, self.sectors.size, self.limits)
+            walks[_names(tree, result)] = result
+        if self._volume is not None:
+            walks["udf"] = udf.walk(self._volume, self._read_at, self.limits)
+        names, joined = join(walks)
+        self.medium = replace(self.medium, filesystem=names)
+        self._dropped(joined)
+        return self._listed(joined)
 
-    def pieces(self, entry: Entry, careful: bool) -> Iterator[Piece]:
-        before = 0  # bytes of the entry's earlier extents
-        for start, length in entry.where:
-            if not careful:
-                yield from self.sectors.pieces(start, length)
-                continue
-            for piece in self.sectors.careful_pieces(start, length):
+    def pieces(self, entry: Entry, span: Span) -> Iterator[Piece]:
+        return self._of_entry(entry, span, self.sectors.pieces)
+
+    def ladder(self, entry: Entry, span: Span, step: int) -> Iterator[Piece]:
+        return self._of_entry(entry, span, partial(self.sectors.ladder, tries=step))
+
+    def _of_entry(
+        self, entry: Entry, span: Span, read: Callable[[int, int], Iterator[Piece]]
+    ) -> Iterator[Piece]:
+        for place in places(entry, span):
+            shift = place.within - place.start
+            for piece in read(place.start, place.length):
                 if isinstance(piece, Span):
-                    piece = Span(piece.start - start + before, piece.length)
+                    piece = Span(piece.start + shift, piece.length)
                 yield piece
-            before += length
 
     def start(self, entry: Entry, length: int) -> bytes:
         got = b""
@@ -81,7 +94,7 @@ class Disc:
         return got
 
     def check_present(self) -> None:
-        for start, content in self._marks:
+        for start, content in self._marks():
             try:
                 if self.sectors.read(start, SECTOR) == content:
                     return
@@ -92,8 +105,30 @@ class Disc:
     def slow_down(self, deadline: float) -> None:
         self.sectors.slow_down(deadline)
 
+    def tried(self, earlier: Sequence[Span]) -> None:
+        for span in earlier:
+            for at in range(span.start - span.start % SECTOR, span.start + span.length, SECTOR):
+                self.sectors.bad.setdefault(at, 1)
+
+    def damage(self, missing: Iterable[tuple[Entry, Span]]) -> tuple[list[Span], list[Span]]:
+        size = self.sectors.size
+        missed = [whole_sectors(p) for e, span in missing for p in places(e, span)]
+        within = [Span(s.start, min(s.length, size - s.start)) for s in missed if s.start < size]
+        return divided(merged(within), sorted(self.sectors.bad))
+
     def close(self) -> None:
         self.sectors.close()
+
+    # -- what the disc is ------------------------------------------------------------------
+
+    def _find_trees(self, last: int | None) -> tuple[Tree, ...]:
+        session = self._choose(last)
+        if session is None:
+            session = stray_session(self._read_sectors, self.sectors.size // SECTOR)
+            if session is None:
+                return ()
+            self._note("descriptors-damaged", Severity.WARNING, "", _DESCRIPTORS)
+        return session.trees[:1] if self.sectors.bounded else session.trees
 
     def _choose(self, last: int | None) -> Session | None:
         found = list(sessions(self._read_sectors, self.sectors.size // SECTOR, last))
@@ -106,47 +141,42 @@ class Disc:
         self._earlier = found[:-1]
         return found[-1]
 
-    def _compare_earlier_sessions(self, last: Walk) -> None:
-        """A session may replace or drop files of those before it; what it dropped is said."""
-        places = {tuple(f.extents) for f in last.files}
-        names = {f.parts for f in last.files}
-        dropped: set[tuple[str, ...]] = set()
-        for session in self._earlier:
-            tree = session.primary or session.trees[0]
-            for found in walk(tree, self._read_at, self.sectors.size, self.limits).files:
-                if tuple(found.extents) not in places and found.parts not in names:
-                    dropped.add(found.parts)
-        if dropped:
-            detail = _DROPPED.format(count=len(dropped))
-            self._note("earlier-session-files", Severity.WARNING, "", detail)
+    def _look(self) -> tuple[str, Walk]:
+        """The naming that will be preferred, and the files that lie first."""
+        walks = {}
+        for tree in self._trees:
+            found = walk_a_little(tree, self._read_at, self.sectors.size, self.limits, _FOLDERS)
+            walks[_names(tree, found)] = found
+        if self._volume is not None:
+            most = 0 if walks else _ENTRIES
+            walks["udf"] = udf.walk_a_little(self._volume, self._read_at, self.limits, most)
+        return preferred(walks), next(iter(walks.values()))
 
-    def _walk_iso(self, last: int | None) -> dict[str, Walk]:
-        walks: dict[str, Walk] = {}
-        session = self._choose(last)
-        if session is None:
-            session = stray_session(self._read_sectors, self.sectors.size // SECTOR)
-            if session is None:
-                return walks
-            self._note("descriptors-damaged", Severity.WARNING, "", _DESCRIPTORS)
-        for tree in session.trees[:1] if self.sectors.bounded else session.trees:
-            self._mark(tree.at * SECTOR, tree.raw, tree.label)
-            self._digest.update(self._read_at(tree.root * tree.block, SECTOR))  # with its dates
-            result = walk(tree, self._read_at, self.sectors.size, self.limits)
-            names = "joliet" if tree.joliet else "rockridge" if result.rock_ridge else "iso9660"
-            walks[names] = result
-        return walks
+    def _fingerprint(self, found: Walk) -> str:
+        """Descriptors with their dates, the first files' places, and the start of the DICOMDIR,
+        else of the first file that may be a scan: two people's discs can be alike in all else."""
+        digest = hashlib.sha256()
+        for _, content in self._marks():
+            digest.update(content)
+        for tree in self._trees:
+            digest.update(self._read_at(tree.root * tree.block, SECTOR))
+        digest.update(self._volume.stamp if self._volume else b"")
+        files = sorted((f for f in found.files if f.bytes > HEAD), key=position)
+        digest.update(repr([(f.parts, f.extents) for f in files]).encode("utf-8", "replace"))
+        named = [f for f in files if [p.upper() for p in f.parts] == ["DICOMDIR"]]
+        for first in (named or files)[:1]:
+            start, length = first.extents[0]
+            digest.update(self._read_at(start, min(length, _START)))
+        return digest.hexdigest()
 
-    def _walk_udf(self) -> dict[str, Walk]:
-        found = udf.volume(self._read_at, self.sectors.size)
-        if found is None:
-            return {}
-        self._mark(found.anchor, found.raw, found.label)
-        return {"udf": udf.walk(found, self._read_at, self.limits)}
+    def _marks(self) -> list[tuple[int, bytes]]:
+        """Sectors that are this disc's alone."""
+        marks = [(tree.at * SECTOR, tree.raw) for tree in self._trees]
+        return marks + ([(self._volume.anchor, self._volume.raw)] if self._volume else [])
 
-    def _mark(self, start: int, content: bytes, label: str) -> None:
-        self._marks.append((start, content))
-        self._labels.append(label)
-        self._digest.update(content)
+    def _labels(self) -> list[str]:
+        labels = [tree.label for tree in self._trees]
+        return labels + ([self._volume.label] if self._volume else [])
 
     def _read_sectors(self, sector: int, length: int) -> bytes:
         return self._read_at(sector * SECTOR, length)
@@ -155,22 +185,28 @@ class Disc:
         try:
             return self.sectors.read(start, length)
         except Unreadable:
-            return self._salvage(start, length)
+            return self.sectors.salvage(start, length)
 
-    def _salvage(self, start: int, length: int) -> bytes:
-        """What the ladder yields up to the first byte that it cannot."""
-        parts = []
-        for piece in self.sectors.careful_pieces(start, length):
-            if isinstance(piece, Span):
-                break
-            parts.append(bytes(piece))
-        return b"".join(parts)
+    # -- its list of files -----------------------------------------------------------------
+
+    def _dropped(self, last: Walk) -> None:
+        """A session may replace or drop files of those before it; what it dropped is said."""
+        known = {tuple(f.extents) for f in last.files}
+        names = {f.parts for f in last.files}
+        dropped: set[tuple[str, ...]] = set()
+        for session in () if self.sectors.bounded else self._earlier:
+            tree = session.primary or session.trees[0]
+            for found in walk(tree, self._read_at, self.sectors.size, self.limits).files:
+                if tuple(found.extents) not in known and found.parts not in names:
+                    dropped.add(found.parts)
+        if dropped:
+            detail = _DROPPED.format(count=len(dropped))
+            self._note("earlier-session-files", Severity.WARNING, "", detail)
 
     def _note(self, code: str, severity: Severity, where: str, detail: str) -> None:
-        self.listing.findings.append(Finding(code, severity, shown(where), detail))
+        self._notes.append(Finding(code, severity, shown(where), detail))
 
-    def _list(self, walked: Walk) -> None:
-        self.listing.directories = walked.directories
+    def _listed(self, walked: Walk) -> Listing:
         for folder in walked.damaged[:_MOST_NAMED]:
             self._note("directory-damaged", Severity.WARNING, folder, _DAMAGED)
         for folder in walked.loops[:_MOST_NAMED]:
@@ -184,9 +220,8 @@ class Disc:
             self._note("medium-truncated", Severity.WARNING, "", _TRUNCATED)
         if any([p.upper() for p in f.parts] == _DVD_VIDEO for f in walked.files):
             self._note("dvd-video", Severity.INFO, "", _FILM)
-        for found in sorted(walked.files, key=_position):
-            self._digest.update(repr((found.parts, found.extents)).encode("utf-8", "replace"))
-            self.listing.entries.append(self._entry(found))
+        entries = [self._entry(found) for found in sorted(walked.files, key=position)]
+        return Listing(entries, walked.directories, self._notes)
 
     def _entry(self, found: Found) -> Entry:
         path = "/".join(found.parts)
@@ -198,19 +233,63 @@ class Disc:
         return Entry(path, found.bytes, tuple(found.extents), refused)
 
 
-def _position(found: Found) -> tuple[int, tuple[str, ...]]:
+def _names(tree: Tree, found: Walk) -> str:
+    return "joliet" if tree.joliet else "rockridge" if found.rock_ridge else "iso9660"
+
+
+def position(found: Found) -> tuple[int, tuple[str, ...]]:
     return (found.extents[0][0] if found.extents else 0, found.parts)
 
 
-def merged(bad: dict[int, int]) -> tuple[Span, ...]:
-    """Sector positions and lengths as the fewest spans."""
-    spans: list[Span] = []
-    for start in sorted(bad):
-        if spans and spans[-1].start + spans[-1].length == start:
-            spans[-1] = Span(spans[-1].start, spans[-1].length + bad[start])
-        else:
-            spans.append(Span(start, bad[start]))
-    return tuple(spans)
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A part of an entry on the medium: its first byte there and `within` the entry."""
+
+    start: int
+    length: int
+    within: int
+
+
+def places(entry: Entry, span: Span) -> Iterator[Place]:
+    """Where a range of an entry lies, extent by extent."""
+    before, end = 0, span.start + span.length
+    for start, length in entry.where:
+        first, last = max(span.start, before), min(end, before + length)
+        if first < last:
+            yield Place(start + first - before, last - first, first)
+        before += length
+
+
+def whole_sectors(place: Place) -> Span:
+    start = place.start - place.start % SECTOR
+    return Span(start, -(-(place.start + place.length - start) // SECTOR) * SECTOR)
+
+
+def merged(spans: Iterable[Span]) -> list[Span]:
+    """The fewest spans that cover the same."""
+    found: list[Span] = []
+    for span in sorted(spans, key=lambda s: s.start):
+        if found and found[-1].start + found[-1].length >= span.start:
+            before = found.pop()
+            end = max(before.start + before.length, span.start + span.length)
+            span = Span(before.start, end - before.start)
+        found.append(span)
+    return found
+
+
+def divided(spans: Sequence[Span], sectors: Sequence[int]) -> tuple[list[Span], list[Span]]:
+    """What of the spans these sectors (by their first byte, ascending) are, and what they are
+    not."""
+    hit: list[Span] = []
+    rest: list[Span] = []
+    for span in spans:
+        at, end = span.start, span.start + span.length
+        for sector in sectors[bisect_left(sectors, at) : bisect_left(sectors, end)]:
+            hit.append(Span(sector, SECTOR))
+            rest += [Span(at, sector - at)] if at < sector else []
+            at = sector + SECTOR
+        rest += [Span(at, end - at)] if at < end else []
+    return merged(hit), rest
 
 
 def unknown_file_system() -> MediaError:

@@ -15,14 +15,14 @@ def join(walks: dict[str, Walk]) -> tuple[str, Walk]:
     """The preferred naming, and all files under its names, with those that only another tree
     knows under theirs. `walks` by naming: `rockridge`, `joliet`,
     `udf`, `iso9660`."""
-    names = _preferred(walks)
+    names = preferred(walks)
     chosen = walks[names]
     for other in (w for n, w in walks.items() if n != names):
         chosen = _with(chosen, other)
     return names, chosen
 
 
-def _preferred(walks: dict[str, Walk]) -> str:
+def preferred(walks: dict[str, Walk]) -> str:
     """The richest naming, unless its tree is so broken that another one shows more."""
     names = next(n for n in _RICHEST_FIRST if n in walks)
     fullest = max(walks, key=lambda n: len(walks[n].files))

@@ -16,7 +16,8 @@ from kiosk.model.medium import Span
 SECTOR = 2048
 _WINDOW = 1 << 20
 _CAREFUL_BLOCK = 32 * SECTOR
-_TRIES_PER_SECTOR = 3
+_SKIP = 1 << 16  # bytes that the first pass leaves out where a read fails, doubled up to a window
+_TRIES = 3  # of a sector of the list of files
 _CDROM_SELECT_SPEED, _SLOW = 0x5322, 4  # x 150 kB/s
 _GONE = {errno.ENOMEDIUM, errno.ENODEV, errno.ENXIO, errno.ESTALE}
 
@@ -24,9 +25,8 @@ _GONE = {errno.ENOMEDIUM, errno.ENODEV, errno.ENXIO, errno.ESTALE}
 class Sectors:
     """Random access to one open file or device, read through one window of 1 MiB.
 
-    `deadline` (monotonic seconds) ends the ladder's patience: past it an area where a larger read
-    failed is given up without trying its sectors. `bad` collects the sectors (byte, length) that
-    were tried in vain."""
+    `deadline` (monotonic seconds) ends the ladder's patience: what lies behind is left as it is.
+    `bad` has the sectors (by their first byte) that were tried in vain, and how often."""
 
     bounded = False  # whether this is for a first look only
 
@@ -109,29 +109,49 @@ class Sectors:
         return done
 
     def pieces(self, start: int, length: int) -> Iterator[Piece]:
-        """[start, start + length), as far as the medium goes, in large reads. Raises Unreadable,
-        also where the medium ends before the range does."""
+        """[start, start + length) in large reads. Where one fails the rest of it is left for the
+        ladder, more from time to time; a Span of the medium stands for what was left, and for what
+        lies behind the medium's end."""
         end = start + length
+        skip = _SKIP
         while start < end:
-            view = self.view(start, end)
+            try:
+                view = self.view(start, end)
+            except Unreadable:
+                beyond = min(end, start - start % SECTOR + skip)
+                yield Span(start, beyond - start)
+                start, skip = beyond, min(2 * skip, _WINDOW)
+                continue
             if not view:
-                raise Unreadable(start, end - start)
+                yield Span(start, end - start)
+                return
             yield view
-            start += len(view)
+            start, skip = start + len(view), _SKIP
 
-    def careful_pieces(self, start: int, length: int) -> Iterator[Piece]:
-        """The same range with every sector tried alone where a larger read fails; a Span of the
-        medium for each part that cannot be had."""
+    def ladder(self, start: int, length: int, tries: int) -> Iterator[Piece]:
+        """The same range in small blocks, and where one fails sector by sector: each that was not
+        tried so often already is tried once more. A Span for each part that cannot be had."""
         end = start + length
         while start < end:
             size = min(end - start, _CAREFUL_BLOCK - start % _CAREFUL_BLOCK)
-            if start >= self.size:
+            if start >= self.size or time.monotonic() > self.deadline:
                 yield Span(start, end - start)
                 return
-            yield from self._careful_block(start, size)
+            yield from self._block(start, size, tries)
             start += size
 
-    def _careful_block(self, start: int, length: int) -> Iterator[Piece]:
+    def salvage(self, start: int, length: int) -> bytes:
+        """What can be had up to the first byte that cannot."""
+        parts = []
+        for at in range(start - start % SECTOR, start + length, SECTOR):
+            begin = max(at, start)
+            data = self._patiently(begin, min(at + SECTOR, start + length) - begin)
+            parts.append(data)
+            if begin + len(data) < min(at + SECTOR, start + length):
+                break
+        return b"".join(parts)
+
+    def _block(self, start: int, length: int, tries: int) -> Iterator[Piece]:
         if not any(start // SECTOR * SECTOR <= b < start + length for b in self.bad):
             block = bytearray(length)
             try:
@@ -143,16 +163,17 @@ class Sectors:
                 if done < length:
                     yield Span(start + done, length - done)
                 return
-        yield from self._sector_by_sector(start, length)
+        yield from self._sector_by_sector(start, length, tries)
 
-    def _sector_by_sector(self, start: int, length: int) -> Iterator[Piece]:
+    def _sector_by_sector(self, start: int, length: int, tries: int) -> Iterator[Piece]:
         end = start + length
         while start < end:
             if time.monotonic() > self.deadline:
                 yield Span(start, end - start)
                 return
             size = min(end - start, SECTOR - start % SECTOR)
-            data = self._one_sector(start, size)
+            known = self.bad.get(start - start % SECTOR, 0)
+            data = self._one_sector(start, size) if known < tries else b""
             if data:
                 yield data
             if len(data) < size:
@@ -161,15 +182,19 @@ class Sectors:
 
     def _one_sector(self, start: int, size: int) -> bytes:
         sector = start - start % SECTOR
-        if sector in self.bad:
-            return b""
         block = bytearray(size)
-        for _ in range(_TRIES_PER_SECTOR):
-            try:
-                return bytes(block[: self._pread(memoryview(block), start)])
-            except Unreadable:
-                continue
-        self.bad[sector] = SECTOR
+        try:
+            data = bytes(block[: self._pread(memoryview(block), start)])
+        except Unreadable:
+            self.bad[sector] = self.bad.get(sector, 0) + 1
+            return b""
+        self.bad.pop(sector, None)
+        return data
+
+    def _patiently(self, start: int, size: int) -> bytes:
+        for _ in range(_TRIES):
+            if data := self._one_sector(start, size):
+                return data
         return b""
 
 

@@ -21,6 +21,7 @@ from kiosk.policy.sections import Limits
 ReadAt = Callable[[int, int], bytes]  # (byte, bytes) -> bytes, fewer or none where unreadable
 
 _MOST_DIRECTORY_BYTES = 1 << 26
+_LOOK_SECTORS = 48
 
 
 @dataclass(slots=True)
@@ -57,6 +58,12 @@ def walk(tree: Tree, read_at: ReadAt, size: int, limits: Limits) -> Walk:
     return _Walker(tree, read_at, size, limits).run()
 
 
+def walk_a_little(tree: Tree, read_at: ReadAt, size: int, limits: Limits, folders: int) -> Walk:
+    """Files of the root and of the folders that lie next on the disc, so many in all, and no more
+    than their first sectors tell."""
+    return _Walker(tree, read_at, size, limits).look(folders)
+
+
 class _Walker:
     def __init__(self, tree: Tree, read_at: ReadAt, size: int, limits: Limits) -> None:
         self.tree, self.read_at, self.size, self.limits = tree, read_at, size, limits
@@ -83,6 +90,12 @@ class _Walker:
         ]
         return self.walk
 
+    def look(self, folders: int) -> Walk:
+        self.sectors = _LOOK_SECTORS
+        self._enter(self.tree.root, self.tree.root_length, ())
+        self._drain(folders)
+        return self.walk
+
     def _enter(self, block: int, length: int, parts: tuple[str, ...]) -> None:
         if block in self.seen:
             self.walk.loops.append("/".join(parts))
@@ -93,11 +106,12 @@ class _Walker:
             self.seen[block] = parts
             heapq.heappush(self.queue, (block, length, parts))
 
-    def _drain(self) -> None:
-        while self.queue and not self.walk.cut:
+    def _drain(self, most: int = 1 << 31) -> None:
+        while self.queue and not self.walk.cut and most > 0:
             block, length, parts = heapq.heappop(self.queue)
             self.walk.directories += bool(parts)
             self._directory(block, length, parts)
+            most -= 1
 
     def _directory(self, block: int, length: int, parts: tuple[str, ...]) -> None:
         start = block * self.tree.block

@@ -30,6 +30,7 @@ class Volume:
     label: str
     anchor: int  # byte
     raw: bytes  # the anchor's sector
+    stamp: bytes  # its logical volume and file set: names, and when they were made
     partitions: tuple[int, ...]
     root: tuple[int, int]  # block, partition reference
 
@@ -53,8 +54,8 @@ def volume(read_at: ReadAt, size: int) -> Volume | None:
             length, start = struct.unpack_from("<II", raw, at)
             found = _from_sequence(read_at, start, length // SECTOR)
             if found:
-                label, partitions, root = found
-                return Volume(label, sector * SECTOR, raw, partitions, root)
+                label, stamp, partitions, root = found
+                return Volume(label, sector * SECTOR, raw, stamp, partitions, root)
     return None
 
 
@@ -63,10 +64,15 @@ def walk(disc: Volume, read_at: ReadAt, limits: Limits) -> Walk:
     return _Walker(disc, read_at, limits).run()
 
 
+def walk_a_little(disc: Volume, read_at: ReadAt, limits: Limits, entries: int) -> Walk:
+    """What lies next behind the volume's root directory, so many files and folders."""
+    return _Walker(disc, read_at, limits).run(entries)
+
+
 def _from_sequence(
     read_at: ReadAt, start: int, count: int
-) -> tuple[str, tuple[int, ...], tuple[int, int]] | None:
-    """Label, partitions and root, where this sequence has them."""
+) -> tuple[str, bytes, tuple[int, ...], tuple[int, int]] | None:
+    """Label, stamp, partitions and root, where this sequence has them."""
     numbered: dict[int, int] = {}
     logical = b""
     for number in range(min(count, _MOST_DESCRIPTORS)):
@@ -87,7 +93,8 @@ def _from_sequence(
     file_set = read_at(partitions[reference] + block * SECTOR, SECTOR)
     if _tag(file_set) != _FILE_SET:
         return None
-    return _dstring(logical[84:212]), partitions, (_u32(file_set, 404), _u16(file_set, 408))
+    root = _u32(file_set, 404), _u16(file_set, 408)
+    return _dstring(logical[84:212]), logical + file_set, partitions, root
 
 
 def _partition_maps(logical: bytes, numbered: dict[int, int]) -> Iterator[int]:
@@ -107,10 +114,11 @@ class _Walker:
         self.queue: list[tuple[int, tuple[str, ...]]] = []  # file entries, by byte
         self.records = 0
 
-    def run(self) -> Walk:
+    def run(self, most: int = 1 << 31) -> Walk:
         block, reference = self.disc.root
         self._enter(self._byte(block, reference), ())
-        while self.queue and not self.walk.cut:
+        while self.queue and not self.walk.cut and most > 0:
+            most -= 1
             at, parts = heapq.heappop(self.queue)
             node = self._node(at)
             if node is None:
