@@ -20,7 +20,7 @@ from kiosk.desk.snapshots import (
     WorklistSnapshot,
     say,
 )
-from kiosk.desk.views import finding, him, it, touch
+from kiosk.desk.views import finding, him, it, memory, touch
 from kiosk.model.matching import Action, Resolution
 from kiosk.model.medium import Medium, MediumKind
 from kiosk.model.patient import Identifier, LocalPatient, PatientStatus
@@ -100,7 +100,7 @@ class Desk:
         """Raises Refused when there is no such case."""
         self._allow(Doing.SEE_WORKLIST)
         with self._reading() as tx:
-            return him.compare(tx, _case(tx, case), self._header(), self._now())
+            return him.compare(tx, _case(tx, case), self._header(), self._now(), self.operator)
 
     def deliveries(self) -> DeliveriesSnapshot:
         self._allow(Doing.SEE_HEALTH)
@@ -173,6 +173,38 @@ class Desk:
             raise Refused(say("KX-422"))
         self._settle(case, action, local_key, reason.strip())
 
+    def refuse(self, case: int, local_key: str, reason: str) -> None:
+        """This candidate is another person: remembered for the same foreign identity. The case
+        goes on waiting."""
+        self._allow(Doing.DECIDE)
+        if not reason.strip():
+            raise Refused(say("KX-422"))
+        with self._writing() as tx:
+            found = _case(tx, case)
+            if (refusal := him.blocked(found, self.operator.name)) is not None:
+                raise Refused(refusal)
+            if not found.stated.foreign:
+                raise Refused(say("KX-432"))
+            local = _candidate(tx, found, local_key)
+            tx.decisions.refuse(found, local.key, self.operator.name, reason.strip())
+            memory.look_again(tx, found, self.operator.name, "decided before", itself=False)
+
+    def revoke(self, case: int, remembered: int, reason: str) -> None:
+        """Takes back an earlier judgement that this case shows; what is open with the same foreign
+        identity is matched again. What was decided by it stays decided."""
+        self._allow(Doing.REVOKE)
+        if not reason.strip():
+            raise Refused(say("KX-422"))
+        with self._writing() as tx:
+            found = _case(tx, case)
+            known = {m.id: m for m in tx.decisions.about(found.stated)}
+            if remembered not in known:
+                raise Refused(say("KX-427"))
+            if not memory.may_revoke(known[remembered], self.operator):
+                raise Refused(say("KX-431", owner=known[remembered].by))
+            tx.decisions.revoke(remembered, self.operator.name, reason.strip())
+            memory.look_again(tx, found, self.operator.name, "decision revoked", itself=True)
+
     def _settle(self, case: int, action: Action, local_key: str, reason: str) -> None:
         with self._writing() as tx:
             found = _case(tx, case)
@@ -190,9 +222,10 @@ class Desk:
                 policy_hash=self._policy.hash,
             )
             try:
-                tx.cases.resolve(case, resolution)
+                tx.cases.resolve(case, resolution, tx.decisions.about(found.stated))
             except IllegalMove:
                 raise Refused(say("KX-421")) from None
+            memory.look_again(tx, found, self.operator.name, "decided before", itself=False)
             tx.end_case(case)
 
     def assign(self, case: int) -> None:

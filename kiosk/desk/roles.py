@@ -18,6 +18,8 @@ class Doing(StrEnum):
     BRING = "bring"  # read a disc, pick a patient, give the disc back
     CONFIRM = "confirm"  # "same person" on small differences
     DECIDE = "decide"  # resolve a case that waits for a person
+    REVOKE = "revoke"  # take back what was remembered of one's own decision
+    REVOKE_ANY = "revoke-any"
     ASSIGN = "assign"
     RECALL = "recall"
     RETRY = "retry"
@@ -29,6 +31,8 @@ ALLOWED: dict[Doing, frozenset[Role]] = {
     Doing.BRING: frozenset({Role.FRONT_DESK, Role.HIM, Role.HIM_LEAD}),
     Doing.CONFIRM: frozenset({Role.HIM, Role.HIM_LEAD}),
     Doing.DECIDE: frozenset({Role.HIM, Role.HIM_LEAD}),
+    Doing.REVOKE: frozenset({Role.HIM, Role.HIM_LEAD}),
+    Doing.REVOKE_ANY: frozenset({Role.HIM_LEAD}),
     Doing.ASSIGN: frozenset({Role.HIM, Role.HIM_LEAD}),
     Doing.RECALL: frozenset({Role.HIM_LEAD}),
     Doing.RETRY: frozenset({Role.HIM_LEAD, Role.IT}),

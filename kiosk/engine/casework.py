@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -12,7 +13,14 @@ from kiosk import coercion, identity
 from kiosk.engine.parts import Settlement, Site
 from kiosk.model.content import InstanceStatus, Study
 from kiosk.model.delivery import CoercionRefused
-from kiosk.model.matching import Action, IndexStatistics, Proposal, Recommendation, Resolution
+from kiosk.model.matching import (
+    Action,
+    IndexStatistics,
+    Judgement,
+    Proposal,
+    Recommendation,
+    Resolution,
+)
 from kiosk.model.patient import Identifier, LocalPatient, PatientIdentity, PatientStatus
 from kiosk.model.plain import to_plain
 from kiosk.model.work import Case, CaseState
@@ -22,6 +30,8 @@ CANDIDATES = 60  # the right record is among the first 60 as often as among the 
 
 REVIEW_ONLY = "This site lets nobody through without a person yet."
 STALE = "The list of patients is too old to decide alone."
+REFUSED_BEFORE = "It was decided before that this is not the same person."
+OTHERWISE_BEFORE = "It was decided otherwise before for the same number of the same hospital."
 CONFLICT = "The disc has two different images under one number."
 DAMAGED = "It is damaged on the disc."
 UNSUPPORTED = "It cannot be sent safely."
@@ -43,19 +53,30 @@ def match(site: Site, case: Case) -> Settlement:
 
 
 def propose(site: Site, case: Case) -> Proposal:
-    """What the matcher says of a case, with the roster as it is now."""
+    """What the matcher says of a case, with the roster and the earlier decisions of now. Whom a
+    person chose before for the same foreign identity is compared again, however unlike."""
     with site.store.read() as tx:
-        found, statistics = candidates(tx, case.stated, case.picked)
-    return identity.propose(case.stated, found, statistics, site.policy.identity, case.picked)
+        before = tx.decisions.about(case.stated)
+        offered = [m.local_key for m in before if m.judgement is Judgement.SAME and m.offered]
+        chosen = [local for key in offered if (local := tx.roster.get(key))]
+        found, statistics = candidates(tx, case.stated, case.picked, chosen)
+    settings = site.policy.identity
+    proposal = identity.propose(case.stated, found, statistics, settings, case.picked)
+    return replace(proposal, remembered=before)
 
 
 def candidates(
-    tx: Transaction, stated: PatientIdentity, picked: Identifier | None
+    tx: Transaction,
+    stated: PatientIdentity,
+    picked: Identifier | None,
+    also: Iterable[LocalPatient] = (),
 ) -> tuple[tuple[LocalPatient, ...], IndexStatistics]:
-    """The roster's records worth comparing, the picked one first, and how common their names."""
-    found = tx.roster.candidates(identity.keys(stated), CANDIDATES)
-    if picked and (chosen := tx.roster.resolve(picked)):
-        found = (chosen, *(each for each in found if each.key != chosen.key))
+    """The roster's records worth comparing, the picked one first, and how common their names;
+    `also` are records that something else than the roster's keys led to."""
+    chosen = tx.roster.resolve(picked) if picked else None
+    first = [chosen] if chosen else []
+    listed = (*first, *tx.roster.candidates(identity.keys(stated), CANDIDATES), *also)
+    found = tuple({local.key: local for local in listed}.values())
     names = identity.name_keys(stated).union(*map(identity.name_keys_of, found))
     return found, tx.roster.statistics(names)
 
@@ -69,10 +90,19 @@ def _why_ask(site: Site, case: Case, proposal: Proposal) -> tuple[str, ...]:
         reasons.append(REVIEW_ONLY)
     if _feed_is_stale(site):
         reasons.append(STALE)
+    reasons += _said_before(proposal)
     with site.store.read() as tx:
         if any(_conflicting(study) for _, study in tx.cases.studies(case.id)):
             reasons.append(CONFLICT)
     return tuple(reasons)
+
+
+def _said_before(proposal: Proposal) -> list[str]:
+    key = proposal.candidates[max(int(dict(proposal.basis)["picked"]), 0)].local.key
+    against = [m.judgement for m in proposal.remembered if m.contradicts(key)]
+    if Judgement.NOT_SAME in against:
+        return [REFUSED_BEFORE]
+    return [OTHERWISE_BEFORE] if against else []
 
 
 def _feed_is_stale(site: Site) -> bool:

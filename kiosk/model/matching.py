@@ -46,10 +46,48 @@ class Candidate:
     probability: float
 
 
+class Judgement(StrEnum):
+    """What a person said of a foreign identity."""
+
+    SAME = "same-person"
+    NOT_SAME = "not-same-person"
+    NOBODY = "nobody-here"  # imported under the foreign identity
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """An earlier judgement on the same foreign identity: an identifier with its issuer in common.
+
+    `local_key` is the roster record that it was about, as merges lead to it today; `differs` which
+    of `name`, `birth_date` and `sex` the disc stated otherwise then. It is offered, and it keeps
+    what contradicts it from being accepted; nothing is ever linked by it.
+    """
+
+    id: int
+    judgement: Judgement
+    by: str
+    at: str  # ISO 8601 UTC
+    reason: str = ""
+    local_key: str = ""
+    differs: tuple[str, ...] = ()
+
+    @property
+    def offered(self) -> bool:
+        return not self.differs
+
+    def contradicts(self, local_key: str) -> bool:
+        """Whether linking to this record needs a person because of it. That two are not the same
+        holds whatever the disc states of them now."""
+        if self.judgement is Judgement.NOT_SAME:
+            return self.local_key == local_key
+        return self.offered and self.local_key != local_key
+
+
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """The matcher's answer, with everything needed to recompute it (`basis`: index size, name
-    counts, model version, thresholds) so that the decision can be replayed years later."""
+    counts, model version, thresholds) so that the decision can be replayed years later, and what
+    people had said of the same foreign identity by then."""
 
     recommendation: Recommendation
     why: tuple[str, ...]
@@ -57,6 +95,7 @@ class Proposal:
     task: str = "identify"  # or "verify", when the front desk picked a patient
     nobody: float = 0.0  # probability that nobody registered here is this patient
     basis: tuple[tuple[str, float | str], ...] = ()
+    remembered: tuple[Remembered, ...] = ()
 
 
 class Action(StrEnum):

@@ -97,6 +97,13 @@ class PatientIdentity:
     def name(self) -> PersonName:
         return self.names[0] if self.names else PersonName()
 
+    @property
+    def foreign(self) -> frozenset[tuple[str, str]]:
+        """The identifiers that name one record of somebody's: value and issuer. A number that
+        nobody says who issued names none."""
+        known = ((i.value, i.universal_id or i.issuer) for i in self.identifiers)
+        return frozenset((value, issuer) for value, issuer in known if value and issuer)
+
 
 class PatientStatus(StrEnum):
     """What the hospital's registration says of its own record."""

@@ -11,11 +11,12 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select, update
 
 from kiosk.model.content import Instance, InstanceStatus, Series, StatedPatient, Study
-from kiosk.model.matching import Action, Proposal, Resolution
+from kiosk.model.matching import Action, Judgement, Proposal, Remembered, Resolution
 from kiosk.model.patient import Identifier, PatientIdentity
 from kiosk.model.plain import from_plain, to_plain
 from kiosk.model.work import Case, CaseState, Event, IllegalMove, advance
 from kiosk.store import lease
+from kiosk.store.evidence import remember
 from kiosk.store.journal import Journal
 from kiosk.store.lease import Lease
 from kiosk.store.tables import instance, intake, patient_case, series, study
@@ -92,21 +93,10 @@ class Cases:
         query = _cases().where(patient_case.c.local_key.in_(tuple(local_keys)))
         return tuple(self._case(row) for row in self._connection.execute(query))
 
-    def decided_before(
-        self, stated: PatientIdentity, local_keys: Iterable[str]
-    ) -> dict[str, Resolution]:
-        """By roster record: the newest link to it that a person made for this same foreign
-        identity, an identifier with its issuer in common and name, birth date and sex unchanged.
-        A case that was reopened has no link any more, so it is not among them."""
-        mine = _foreign(stated)
-        return {
-            case.resolution.local_key: case.resolution
-            for case in sorted(self.resting_on(local_keys), key=lambda c: c.id)
-            if case.resolution is not None
-            and case.resolution.by != "matcher"
-            and mine & _foreign(case.stated)
-            and _demographics(case.stated) == _demographics(stated)
-        }
+    def open_of(self, stated: PatientIdentity) -> tuple[Case, ...]:
+        """Cases with this foreign identity that wait, or are resolved and not yet released."""
+        waiting = self.in_state(CaseState.AWAITING, CaseState.RESOLVED, limit=5000)
+        return tuple(case for case in waiting if stated.foreign & case.stated.foreign)
 
     # -- what is under it ------------------------------------------------------------------
 
@@ -241,11 +231,21 @@ class Cases:
 
     # -- what people do --------------------------------------------------------------------
 
-    def resolve(self, id: int, resolution: Resolution) -> None:
-        """AWAITING -> RESOLVED, or REJECTED when the scans are not ours. Raises IllegalMove when
-        the case is not waiting any more."""
+    def resolve(
+        self, id: int, resolution: Resolution, seen: tuple[Remembered, ...] | None = None
+    ) -> None:
+        """AWAITING -> RESOLVED, or REJECTED when the scans are not ours; remembered for the same
+        foreign identity. `seen` are the earlier judgements that were before the person's eyes.
+        Raises IllegalMove when the case is not waiting any more."""
         refused = resolution.action is Action.NOT_OURS
-        self._move(id, CaseState.REJECTED if refused else CaseState.RESOLVED, _resolved(resolution))
+        values = _resolved(resolution)
+        case = self.get(id)
+        if seen is not None and case.proposal is not None:
+            values["proposal"] = to_plain(replace(case.proposal, remembered=seen))
+        self._move(id, CaseState.REJECTED if refused else CaseState.RESOLVED, values)
+        if judgement := _JUDGED.get(resolution.action):
+            key, by = resolution.local_key, resolution.by
+            remember(self._connection, case, judgement, key, by, resolution.at, resolution.reason)
         data: dict[str, object] = {"action": resolution.action.value, "reason": resolution.reason}
         data |= {"policy": resolution.policy_hash, "local_key": resolution.local_key}
         self._write("case.decided", id, data, actor=resolution.by)
@@ -325,14 +325,7 @@ def _resolved(resolution: Resolution | None) -> dict[str, Any]:
     }
 
 
-def _foreign(stated: PatientIdentity) -> set[tuple[str, str]]:
-    """Value and issuer: a number that nobody says who issued tells nothing."""
-    known = ((i.value, i.universal_id or i.issuer) for i in stated.identifiers)
-    return {(value, issuer) for value, issuer in known if value and issuer}
-
-
-def _demographics(stated: PatientIdentity) -> tuple[str, str, str]:
-    return stated.name.to_dicom(), stated.birth_date, stated.sex
+_JUDGED = {Action.LINK: Judgement.SAME, Action.IMPORT_ONLY: Judgement.NOBODY}
 
 
 def _without(value: Any, name: str) -> dict[str, Any]:

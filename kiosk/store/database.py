@@ -17,15 +17,16 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, select, update
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy.exc import DBAPIError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from kiosk.model.patient import LocalPatient
 from kiosk.model.work import CaseState, DeliveryState, IntakeState
+from kiosk.store import databases
 from kiosk.store.cases import Cases
 from kiosk.store.deliveries import Deliveries
+from kiosk.store.evidence import Decisions
 from kiosk.store.intakes import Intakes
 from kiosk.store.journal import Journal
 from kiosk.store.roster import Roster
@@ -67,6 +68,14 @@ class Transaction:
         self.cases = Cases(connection, self.journal, store.now)
         self.deliveries = Deliveries(connection, self.journal, store.now)
         self.roster = Roster(connection, store.keys_of, store.name_keys_of, store.now)
+        self.decisions = Decisions(connection, self.journal, store.now, self._survivor)
+
+    def _survivor(self, key: str) -> str:
+        local = self.roster.get(key)
+        while local is not None and local.merged_into:
+            key = local.merged_into
+            local = self.roster.get(key)
+        return key
 
     def mark(self, station: str, name: str) -> int:
         """How far the reader of that name has come, 0 at first."""

@@ -4,7 +4,6 @@ line, and a refusal in words for everything else."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from kiosk.desk.snapshots import Find, HimFinishes, Outcome, PatientCard, Readin
 from kiosk.model.content import StatedPatient
 from kiosk.model.matching import Action
 from kiosk.model.medium import MediumKind
-from kiosk.model.patient import Identifier, PatientIdentity, PersonName
+from kiosk.model.patient import Identifier, PersonName
 from kiosk.model.registration import PatientFields, RegistrationEvent
 from kiosk.model.work import CaseState, IntakeState
 from tests.desk.conftest import IMPORT_ONLY, JANE, JON, LINK, NOT_OURS, World, study
@@ -292,7 +291,7 @@ def test_a_busy_database_is_said_and_nothing_is_half_done(
     world: World, awaiting: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """KX-503: press again. Somebody else holds the write lock."""
-    monkeypatch.setattr("kiosk.store.database.BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("kiosk.store.databases.BUSY_SECONDS", 0.05)
     hasty = store.open(
         f"sqlite:///{tmp_path / 'kiosk.db'}",
         keys_of=identity.keys_of,
@@ -304,53 +303,3 @@ def test_a_busy_database_is_said_and_nothing_is_half_done(
         assert refusal(lambda: desk.resolve(awaiting, NOT_OURS, "", "wrong-disc")) == "KX-503"
     assert world.case_state(awaiting) is CaseState.AWAITING
     hasty.close()
-
-
-def again(world: World, who: PatientIdentity = JON) -> int:
-    """Another disc of the same hospital, waiting for HIM."""
-    world.insert()
-    (case,) = world.catalog(StatedPatient(who, (study("1.2.9", 3),)))
-    world.match(review_only=True)
-    return case
-
-
-def earlier(world: World, case: int) -> list[str]:
-    return [c.earlier for c in world.desk(Role.HIM).compare(case).candidates]
-
-
-def test_an_earlier_decision_on_the_same_identity_is_offered(world: World, awaiting: int) -> None:
-    """Its candidate stands first with who decided and when; the case waits all the same."""
-    unlikely = candidates(world, awaiting)[-1][0]
-    world.desk(Role.HIM, "berta").resolve(awaiting, LINK, unlikely, "asked the patient")
-    case = again(world)
-    assert world.case_state(case) is CaseState.AWAITING
-    assert candidates(world, case)[0][0] == unlikely
-    assert earlier(world, case)[0] == "Earlier decision: same person, by berta on 2026-11-24"
-    assert not any(earlier(world, case)[1:])
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        replace(JON, birth_date="19620315"),
-        replace(JON, names=(PersonName("DOE", "JOHNNY"),)),
-        replace(JON, identifiers=(Identifier("A100", "ST JOHN"),)),
-        replace(JON, identifiers=(Identifier("A100"),)),
-    ],
-)
-def test_nothing_is_offered_where_anything_differs(
-    world: World, awaiting: int, other: PatientIdentity
-) -> None:
-    """Another birth date, name or issuer is another question; a bare number proves nothing."""
-    key = candidates(world, awaiting)[0][0]
-    world.desk(Role.HIM).resolve(awaiting, LINK, key, "asked the patient")
-    assert not any(earlier(world, again(world, other)))
-
-
-def test_a_reopened_decision_is_offered_no_more(world: World, awaiting: int) -> None:
-    """Taking the decision back revokes what was remembered of it."""
-    key = candidates(world, awaiting)[0][0]
-    world.desk(Role.HIM).resolve(awaiting, LINK, key, "asked the patient")
-    with world.store.begin() as tx:
-        tx.cases.back_to_matching(awaiting, "berta", "it was his brother")
-    assert not any(earlier(world, again(world)))

@@ -25,7 +25,11 @@ CALLS: dict[Doing, dict[str, Callable[[Desk], object]]] = {
         "to_him": lambda d: d.to_him(NOWHERE),
     },
     Doing.CONFIRM: {"confirm": lambda d: d.confirm(NOWHERE, "1")},
-    Doing.DECIDE: {"resolve": lambda d: d.resolve(NOWHERE, Action.NOT_OURS, "", "wrong disc")},
+    Doing.DECIDE: {
+        "resolve": lambda d: d.resolve(NOWHERE, Action.NOT_OURS, "", "wrong disc"),
+        "refuse": lambda d: d.refuse(NOWHERE, "1", "two persons"),
+    },
+    Doing.REVOKE: {"revoke": lambda d: d.revoke(NOWHERE, 1, "wrong")},
     Doing.ASSIGN: {
         "assign": lambda d: d.assign(NOWHERE),
         "unassign": lambda d: d.unassign(NOWHERE),

@@ -15,6 +15,7 @@ from kiosk.desk.snapshots import (
     DeliveryRow,
     DestinationLine,
     DriveLine,
+    Earlier,
     Find,
     Grade,
     Header,
@@ -342,6 +343,34 @@ COMPARE = CompareSnapshot(
     station="Kiosk 3",
     created_at=AT,
 )
+DAY = date(2026, 11, 23)
+DECIDED_BEFORE = replace(
+    COMPARE,
+    candidates=(
+        replace(
+            COMPARE.candidates[0],
+            earlier=(
+                Earlier(7, say("earlier.same-person", who="Operator 214", day=DAY), True, True),
+            ),
+        ),
+        replace(
+            COMPARE.candidates[1],
+            earlier=(Earlier(8, say("earlier.not-same-person", who="berta", day=DAY), True),),
+        ),
+    ),
+    earlier=(
+        Earlier(
+            9,
+            say(
+                "earlier.otherwise",
+                said=say("earlier.nobody-here", who="Operator 214", day=DAY),
+                what=say("stated.birth_date"),
+            ),
+            False,
+            True,
+        ),
+    ),
+)
 NOBODY = replace(
     COMPARE, candidates=(), reasons=("no-patient",), why=("Nobody alike is registered here.",)
 )
@@ -414,6 +443,7 @@ HIM: dict[str, WorklistSnapshot | CompareSnapshot] = {
     "D1-nothing-to-do": WorklistSnapshot(header(Role.HIM), last_done_at=AT),
     "D1-feed-old": replace(WORKLIST, notices=(Notice(Mood.CARE, say("KX-502", n=31)),)),
     "D2-compare": COMPARE,
+    "D2-decided-before": DECIDED_BEFORE,
     "D2-nobody-alike": NOBODY,
     "D2-taken-by-another": TAKEN,
 }

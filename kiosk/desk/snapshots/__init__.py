@@ -8,6 +8,7 @@ their values: the desk decides which, the screen says them in the reader's langu
 from kiosk.desk.snapshots.him import (
     CandidateColumn,
     CompareSnapshot,
+    Earlier,
     WorklistRow,
     WorklistSnapshot,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "DeliveryRow",
     "DestinationLine",
     "DriveLine",
+    "Earlier",
     "FieldLine",
     "Find",
     "Grade",

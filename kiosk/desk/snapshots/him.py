@@ -44,6 +44,17 @@ class WorklistSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """What a person said before of this same foreign identity. `offered` is whether the disc
+    states the same now as then; `revocable` whether this operator may take it back."""
+
+    id: int
+    message: Message
+    offered: bool
+    revocable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class CandidateColumn:
     """A registered patient held against the disc. `writes` is what choosing it will change."""
 
@@ -55,7 +66,7 @@ class CandidateColumn:
     fields: tuple[FieldLine, ...]
     writes: tuple[Change, ...]
     others: tuple[Evidence, ...] = ()  # what speaks for or against beside the fields
-    earlier: str = ""  # who linked this same foreign identity to this record before, and when
+    earlier: tuple[Earlier, ...] = ()  # about this record
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +91,4 @@ class CompareSnapshot:
     created_at: str = ""
     notices: tuple[Notice, ...] = ()
     blocked: Message | None = None
+    earlier: tuple[Earlier, ...] = ()  # about none of the candidates

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from kiosk.desk.roles import Operator
 from kiosk.desk.snapshots import (
     CandidateColumn,
     CompareSnapshot,
@@ -18,10 +20,11 @@ from kiosk.desk.snapshots import (
     WorklistSnapshot,
     say,
 )
+from kiosk.desk.views import memory
 from kiosk.desk.views.differences import compare_field, rows_for, text_of
 from kiosk.desk.views.rows import case_lines, reason_codes
 from kiosk.model.delivery import Change
-from kiosk.model.matching import Candidate, Proposal, Resolution
+from kiosk.model.matching import Candidate, Proposal
 from kiosk.model.patient import LocalPatient, PatientIdentity
 from kiosk.model.work import Case, CaseState
 from kiosk.store import Transaction
@@ -118,14 +121,18 @@ def moment_of(dtm: str, now: datetime) -> datetime | None:
         return None
 
 
-def compare(tx: Transaction, case: Case, header: Header, now: datetime) -> CompareSnapshot:
+def compare(
+    tx: Transaction, case: Case, header: Header, now: datetime, operator: Operator
+) -> CompareSnapshot:
     intake = tx.intakes.get(case.intake)
     candidates = case.proposal.candidates if case.proposal else ()
     current = tuple(tx.roster.get(c.local.key) or c.local for c in candidates)
     shown = rows_for((case.stated, *(local.identity for local in current)))
     findings = Counter(f.code for f in tx.intakes.findings(intake.id))
-    before = tx.cases.decided_before(case.stated, [local.key for local in current])
-    listed = sorted(zip(candidates, current, strict=True), key=lambda c: c[1].key not in before)
+    before = tx.decisions.about(case.stated)
+    chosen = memory.chosen_before(before)
+    listed = sorted(zip(candidates, current, strict=True), key=lambda c: c[1].key not in chosen)
+    shown_keys = {local.key for local in current}
     return CompareSnapshot(
         header,
         case.id,
@@ -134,7 +141,10 @@ def compare(tx: Transaction, case: Case, header: Header, now: datetime) -> Compa
         case.variants,
         tuple((field, text_of(case.stated, field)) for field in shown),
         tuple(
-            _column(number, candidate, local, case.stated, shown, before.get(local.key))
+            replace(
+                _column(number, candidate, local, case.stated, shown),
+                earlier=memory.of_record(before, local.key, operator),
+            )
             for number, (candidate, local) in enumerate(listed, 1)
         ),
         case.proposal.nobody if case.proposal else 0.0,
@@ -148,6 +158,7 @@ def compare(tx: Transaction, case: Case, header: Header, now: datetime) -> Compa
         case.created_at,
         _moved_notices(case.proposal, current),
         blocked(case, header.operator),
+        memory.of_others(tx, before, shown_keys, operator),
     )
 
 
@@ -157,7 +168,6 @@ def _column(
     local: LocalPatient,
     stated: PatientIdentity,
     shown: tuple[str, ...],
-    before: Resolution | None,
 ) -> CandidateColumn:
     by_field = {e.field: e for e in candidate.comparison.evidence}
     fields: tuple[FieldLine, ...] = tuple(
@@ -175,7 +185,6 @@ def _column(
         fields,
         writes(stated, local.identity),
         others,
-        f"Earlier decision: same person, by {before.by} on {before.at[:10]}" if before else "",
     )
 
 

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QGridLayout, QScrollArea, QWidget
 
 from kiosk.desk.snapshots import CompareSnapshot, Mood, Notice, StudyLine
 from kiosk.ui.him.decision import Decision
-from kiosk.ui.him.grid import CompareGrid, minimum
+from kiosk.ui.him.grid import CompareGrid, earlier_line, minimum
 from kiosk.ui.him.model import due_mood, due_words
 from kiosk.ui.parts.cells import (
     Button,
@@ -105,6 +105,7 @@ class CompareScreen(DeskScreen):
         self._first = max(0, min(self._first, total - fit))
         chosen = self.decision.chosen
         grid = CompareGrid(self.look, self._snapshot, self._first, fit, chosen)
+        grid.choose.connect(self.decision.choose)
         self._grid.addWidget(grid)
         if total > fit:
             self._grid.addLayout(self._walk(fit, total))
@@ -126,6 +127,10 @@ class CompareScreen(DeskScreen):
     def _draw_below(self, snapshot: CompareSnapshot) -> None:
         look, words = self.look, self.look.words
         clear(self._below)
+        for earlier in snapshot.earlier:
+            card = Card(look)
+            card.add(earlier_line(look, earlier, self.decision.choose))
+            self._below.addWidget(card)
         if snapshot.why:
             card = Card(look)
             card.add(Line(words("label.why"), "smallstrong"))

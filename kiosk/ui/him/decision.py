@@ -8,19 +8,22 @@ from PySide6.QtWidgets import QButtonGroup, QComboBox, QLineEdit
 from kiosk.desk.roles import Doing
 from kiosk.desk.snapshots import CompareSnapshot
 from kiosk.model.matching import Action
-from kiosk.ui.him.grid import summary
+from kiosk.ui.him.grid import REFUSE, REVOKE, summary
 from kiosk.ui.parts.cells import Button, Card, Line, Look, clear, column
 
 REASONS = {
     Action.LINK: ("typed-wrong", "name-changed", "two-identifiers", "asked-patient", "other"),
     Action.IMPORT_ONLY: ("not-registered", "cannot-tell", "other"),
     Action.NOT_OURS: ("wrong-disc", "other-person", "not-wanted", "other"),
+    REFUSE: ("refused-apart", "asked-patient", "other"),
+    REVOKE: ("revoked-wrong", "revoked-mixed", "other"),
 }
 KEYS = {"i": Action.IMPORT_ONLY.value, "r": Action.NOT_OURS.value}
 
 
 class Decision(Card):
-    """`chosen` is a candidate's number as text, an action, or "" until somebody chooses."""
+    """`chosen` is a candidate's number as text, an action, that a candidate is somebody else or an
+    earlier judgement is taken back (`refuse:1`, `revoke:7`), or "" until somebody chooses."""
 
     asked = Signal(str, object)
     changed = Signal()
@@ -60,7 +63,7 @@ class Decision(Card):
         old = self._snapshot
         self._snapshot = snapshot
         moved = old is None or old.case != snapshot.case
-        if moved or [c.local for c in old.candidates] != [c.local for c in snapshot.candidates]:
+        if moved or _standing(old) != _standing(snapshot):
             self.chosen = ""
             self.note.clear()
             self._fill_reasons()
@@ -99,7 +102,7 @@ class Decision(Card):
         if value.isdigit() and not 1 <= int(value) <= len(self._snapshot.candidates):
             return
         before, self.chosen = self.chosen, value
-        if self._action(before) != self._action(value):
+        if _kind(before) != _kind(value):
             self._fill_reasons()
         self._draw_choices(self._snapshot)
         self._enable()
@@ -112,16 +115,11 @@ class Decision(Card):
             self.choose(value)
         return bool(value)
 
-    def _action(self, chosen: str) -> Action | None:
-        if not chosen:
-            return None
-        return Action.LINK if chosen.isdigit() else Action(chosen)
-
     def _fill_reasons(self) -> None:
-        action = self._action(self.chosen)
+        kind = _kind(self.chosen)
         self.reason.clear()
         self.reason.addItem(self._look.words("label.pick-reason"), "")
-        for code in REASONS[action] if action else ():
+        for code in REASONS[kind] if kind else ():
             self.reason.addItem(self._look.words(f"why-decided.{code}"), code)
 
     def _enable(self) -> None:
@@ -134,15 +132,37 @@ class Decision(Card):
         self.note.setEnabled(bool(self.chosen))
 
     def _decide(self) -> None:
-        action = self._action(self.chosen)
-        if self._snapshot is None or action is None:
+        kind = _kind(self.chosen)
+        if self._snapshot is None or not kind:
             return
-        number = int(self.chosen) if action is Action.LINK else 0
-        key = self._snapshot.candidates[number - 1].local.key if number else ""
         parts = (self.reason.currentData(), self.note.text().strip())
-        reason = ": ".join(part for part in parts if part)
-        needs = {"case": self._snapshot.case, "action": action, "local_key": key, "reason": reason}
-        self.asked.emit("resolve", needs)
+        needs = {"case": self._snapshot.case, "reason": ": ".join(part for part in parts if part)}
+        if kind == REVOKE:
+            remembered = int(self.chosen.removeprefix(REVOKE))
+            self.asked.emit("revoke", {**needs, "remembered": remembered})
+            return
+        number = self.chosen.removeprefix(REFUSE)
+        key = self._snapshot.candidates[int(number) - 1].local.key if number.isdigit() else ""
+        if kind == REFUSE:
+            self.asked.emit("refuse", {**needs, "local_key": key})
+        else:
+            self.asked.emit("resolve", {**needs, "action": Action(kind), "local_key": key})
 
     def minimumSizeHint(self) -> QSize:
         return QSize(self._look.theme.px(86), 0)
+
+
+def _kind(chosen: str) -> str:
+    """The action, or what is said of one candidate or judgement; "" for no choice."""
+    if not chosen:
+        return ""
+    if chosen.isdigit():
+        return Action.LINK
+    kind, colon, _ = chosen.partition(":")
+    return kind + colon
+
+
+def _standing(snapshot: CompareSnapshot) -> list[object]:
+    """What a choice rests on: a change of it takes the choice away."""
+    of_candidates = [(c.local, c.earlier) for c in snapshot.candidates]
+    return [*of_candidates, snapshot.earlier]

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, QSize, Qt
+from collections.abc import Callable
+
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QWidget
 
-from kiosk.desk.snapshots import CandidateColumn, CompareSnapshot, FieldLine, Mood, Outcome
+from kiosk.desk.snapshots import (
+    CandidateColumn,
+    CompareSnapshot,
+    Earlier,
+    FieldLine,
+    Mood,
+    Outcome,
+)
 from kiosk.model.matching import Action, Evidence
-from kiosk.ui.parts.cells import Card, Chip, Line, Look, Marked, across, column, row
+from kiosk.ui.parts.cells import Button, Card, Chip, Line, Look, Marked, across, column, row
 from kiosk.ui.parts.text import date_words, field_pieces, identifier_of, safe
 
+Choose = Callable[[str], None]
+REFUSE, REVOKE = "refuse:", "revoke:"  # choices about one candidate, or one earlier judgement
 FULL = 15.0  # bits at which the bar of an evidence is full
 LIKELY = ((0.999, "certain", Mood.GOOD), (0.9, "likely", Mood.GOOD), (0.1, "possible", Mood.CARE))
 
@@ -37,7 +48,9 @@ class WeightBar(QWidget):
 
 class CompareGrid(Card):
     """One row a field. `first` is the first candidate shown, `chosen` the decision in the making:
-    a candidate's number, an action, or "" as long as none is."""
+    a candidate's number, an action, or "" as long as none is. `choose` makes another choice."""
+
+    choose = Signal(str)
 
     def __init__(
         self, look: Look, snapshot: CompareSnapshot, first: int, fit: int, chosen: str
@@ -64,7 +77,8 @@ class CompareGrid(Card):
         grid.addWidget(Line(words("column.field"), "smallstrong"), 0, 0, top)
         grid.addWidget(self._disc_head(), 0, 1, top)
         for number, candidate in enumerate(self._shown):
-            grid.addWidget(_candidate_head(look, candidate), 0, 2 + number, top)
+            head = _candidate_head(look, candidate, self.choose.emit)
+            grid.addWidget(head, 0, 2 + number, top)
             grid.setColumnStretch(2 + number, 5)
         last = 2 + len(self._shown)
         written = Line.wrapped(words("column.written"), "strong")
@@ -104,7 +118,7 @@ class CompareGrid(Card):
     def _written(self, field: str, raw: str) -> QWidget:
         """The value after the decision; what changes is marked by a word, not by colour alone."""
         look, words = self._look, self._look.words
-        if not self._chosen:
+        if not self._chosen or ":" in self._chosen:
             return Line(words("label.no-decision"), "small")
         if self._chosen == Action.NOT_OURS:
             return Line(words("label.nothing"), "muted")
@@ -131,7 +145,7 @@ def likelihood(look: Look, probability: float) -> tuple[str, Mood]:
     return look.words("likely.unlikely"), Mood.IDLE
 
 
-def _candidate_head(look: Look, candidate: CandidateColumn) -> QWidget:
+def _candidate_head(look: Look, candidate: CandidateColumn, choose: Choose) -> QWidget:
     words = look.words
     word, mood = likelihood(look, candidate.probability)
     title = Line(words("label.candidate", n=candidate.number), "strong")
@@ -144,10 +158,26 @@ def _candidate_head(look: Look, candidate: CandidateColumn) -> QWidget:
         capped = words.either(f"capped.{candidate.capped_by}", candidate.capped_by)
         text = words("label.capped", why=capped)
         holder.layout().addWidget(Line.wrapped(text, "smallstrong", "care"))
-    if candidate.earlier:
-        holder.layout().addWidget(Line.wrapped(candidate.earlier, "smallstrong"))
+    for earlier in candidate.earlier:
+        holder.layout().addWidget(earlier_line(look, earlier, choose))
     for code in _flags(candidate):
         holder.layout().addWidget(Chip(look, Mood.CARE, words(f"flag.{code}")))
+    refused = f"{REFUSE}{candidate.number}"
+    holder.layout().addLayout(
+        across(look, Button(look, words("button.not-this"), lambda: choose(refused)), None)
+    )
+    return holder
+
+
+def earlier_line(look: Look, earlier: Earlier, choose: Choose) -> QWidget:
+    """What was said before of the same foreign identity, and the way to take it back."""
+    said = Line.wrapped(look.words.say(earlier.message), "smallstrong")
+    if not earlier.revocable:
+        return _stack(said)
+    holder = _stack(said)
+    revoked = f"{REVOKE}{earlier.id}"
+    back = Button(look, look.words("button.take-back"), lambda: choose(revoked))
+    holder.layout().addLayout(across(look, back, None))
     return holder
 
 
@@ -202,6 +232,13 @@ def summary(look: Look, snapshot: CompareSnapshot, chosen: str) -> str:
     images = sum(study.images for study in snapshot.studies)
     if not chosen:
         return look.words("decide.choose")
+    if chosen.startswith(REVOKE):
+        earlier = earlier_of(snapshot, int(chosen.removeprefix(REVOKE)))
+        return look.words("decide.then-revoke", said=earlier.message) if earlier else ""
+    if chosen.startswith(REFUSE):
+        local = snapshot.candidates[int(chosen.removeprefix(REFUSE)) - 1].local.identity
+        number = identifier_of(str(local.identifier))
+        return look.words("decide.then-refuse", name=local.name, id=number)
     if chosen in (Action.IMPORT_ONLY, Action.NOT_OURS):
         return look.words(f"decide.then-{chosen}", n=images)
     local = snapshot.candidates[int(chosen) - 1].local.identity
@@ -213,6 +250,12 @@ def summary(look: Look, snapshot: CompareSnapshot, chosen: str) -> str:
         id=identifier_of(str(local.identifier)),
         born=safe(born, 24),
     )
+
+
+def earlier_of(snapshot: CompareSnapshot, id: int) -> Earlier | None:
+    """The earlier judgement of that id, wherever it stands."""
+    everywhere = [*snapshot.earlier, *(e for c in snapshot.candidates for e in c.earlier)]
+    return next((e for e in everywhere if e.id == id), None)
 
 
 def minimum(look: Look) -> QSize:

@@ -1,0 +1,129 @@
+"""What people said before keeps the matcher from accepting against it, and changes nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydicom import dcmread
+from pydicom.data import get_testdata_file
+
+from kiosk.cli.demonstration import discs
+from kiosk.engine import casework
+from kiosk.model.matching import Action, Judgement, Recommendation, Resolution
+from kiosk.model.patient import Identifier
+from kiosk.model.work import CaseState
+from tests.engine.conftest import ARCHIBALD, PETER, Station
+
+
+def insert(here: Station, folder: Path, number: str = "A100", issuer: str = "ST MARY") -> int:
+    """A disc that the matcher links to the registered Archibald by itself."""
+    image = dcmread(get_testdata_file("MR_small.dcm"))
+    image.PatientName = f"{ARCHIBALD.family}^{ARCHIBALD.given}"
+    image.PatientBirthDate, image.PatientSex = ARCHIBALD.birth_date, ARCHIBALD.sex
+    image.PatientID, image.IssuerOfPatientID = number, issuer
+    source, medium = folder / "one.dcm", folder / f"{len(list(folder.iterdir()))}.iso"
+    image.save_as(source)
+    return here.insert(discs.burn({"A": source}, medium, "KNOWN"))
+
+
+def key_of(here: Station, number: str) -> str:
+    with here.rows.read() as tx:
+        local = tx.roster.resolve(Identifier(number, "HOSP"))
+    assert local is not None
+    return local.key
+
+
+def say(here: Station, intake: int, action: Action, number: str = "") -> None:
+    """HIM decides the case of this intake."""
+    case = here.case(intake)
+    with here.rows.begin() as tx:
+        local = tx.roster.resolve(Identifier(number, "HOSP")) if number else None
+        chosen = (local.identity, local.key) if local else (None, "")
+        tx.cases.resolve(case.id, Resolution(action, "berta", "2026-11-24", "asked", *chosen))
+
+
+@pytest.fixture
+def waiting(here: Station, tmp_path: Path) -> int:
+    """A case of the foreign identity, waiting because the list of patients was empty."""
+    intake = insert(here, tmp_path)
+    here.work()
+    assert here.case(intake).state is CaseState.AWAITING
+    return intake
+
+
+def refuse(here: Station, intake: int, number: str) -> None:
+    with here.rows.begin() as tx:
+        case = here.case(intake)
+        tx.decisions.refuse(case, key_of(here, number), "berta", "known to be two persons")
+
+
+def test_a_refused_candidate_is_never_accepted_for_that_identity(
+    here: Station, waiting: int, tmp_path: Path
+) -> None:
+    """However well everything agrees; for another foreign identity nothing has changed."""
+    here.pass_(hours=25)
+    here.register()
+    here.pass_(hours=25)  # an old list: the first case goes on waiting
+    here.work()
+    refuse(here, waiting, ARCHIBALD.number)
+    here.register()
+    here.work()
+    case = here.case(waiting)
+    assert case.proposal is not None
+    assert case.proposal.recommendation is Recommendation.ACCEPT
+    assert case.reasons == (casework.REFUSED_BEFORE,)
+    other = insert(here, tmp_path, "A200")
+    here.work()
+    assert here.case(other).reasons == ()
+
+
+@pytest.mark.parametrize(
+    ("action", "number"), [(Action.LINK, PETER.number), (Action.IMPORT_ONLY, "")]
+)
+def test_against_an_earlier_decision_nobody_is_accepted(
+    here: Station, tmp_path: Path, action: Action, number: str
+) -> None:
+    """Another patient, or nobody, was the answer before: a person must look at what differs."""
+    first = insert(here, tmp_path)
+    here.work()
+    here.register()
+    say(here, first, action, number)
+    second = insert(here, tmp_path)
+    here.work()
+    case = here.case(second)
+    assert case.reasons == (casework.OTHERWISE_BEFORE,)
+    assert case.proposal is not None
+    assert [m.judgement for m in case.proposal.remembered] == [
+        Judgement.SAME if number else Judgement.NOBODY
+    ]
+
+
+def test_the_same_decision_as_before_holds_nothing_up(here: Station, tmp_path: Path) -> None:
+    """What the matcher finds by itself needs nobody because somebody found it before."""
+    first = insert(here, tmp_path)
+    here.work()
+    here.register()
+    say(here, first, Action.LINK, ARCHIBALD.number)
+    second = insert(here, tmp_path)
+    here.work()
+    case = here.case(second)
+    assert case.state is CaseState.RELEASED
+    assert case.resolution is not None
+    assert case.resolution.by == "matcher"
+    assert case.proposal is not None
+    assert [m.by for m in case.proposal.remembered] == ["berta"]
+
+
+def test_whom_a_person_chose_is_a_candidate_again_however_unlike(
+    here: Station, tmp_path: Path
+) -> None:
+    first = insert(here, tmp_path)
+    here.work()
+    here.register()
+    say(here, first, Action.LINK, PETER.number)
+    second = insert(here, tmp_path)
+    here.work()
+    proposal = here.case(second).proposal
+    assert proposal is not None
+    assert key_of(here, PETER.number) in {c.local.key for c in proposal.candidates}
