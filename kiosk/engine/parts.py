@@ -6,17 +6,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
-from kiosk import sandbox
+from kiosk import media, sandbox
 from kiosk.model.content import Catalog, Verdict
 from kiosk.model.medium import Medium, Progress, ReadReport
 from kiosk.policy import Policy
-from kiosk.policy.sections import Limits
+from kiosk.policy.sections import Coercion, Limits
 from kiosk.store import Lease, Store, Transaction, Vault
 
 Settlement = Callable[[Transaction, Lease], None]
 """What a step wants written: the engine runs it in one transaction, with the row's lease."""
+
+Read = Callable[[Path, Path, Limits, Callable[[Progress], None], Medium | None], ReadReport]
+
+Prepare = Callable[[Path, Limits, Coercion, Callable[[Progress], None]], Catalog]
 
 
 @dataclass(frozen=True)
@@ -27,12 +32,17 @@ class Site:
     vault: Vault
     policy: Policy
     now: Callable[[], datetime]
-    read: Callable[[Path, Path, Limits, Callable[[Progress], None]], ReadReport] = sandbox.read
+    read: Read = sandbox.read
     identify: Callable[[Path, Limits], Medium] = sandbox.identify
     look: Callable[[Path, Limits], Verdict] = sandbox.look
     silent: set[str] = field(default_factory=set)  # archives that did not report a commitment
-    catalog: Callable[[Path, Limits], Catalog] = sandbox.catalog
+    catalog: Prepare = sandbox.prepare
 
     @property
     def station(self) -> str:
         return self.policy.site.station
+
+    @cached_property
+    def mounts(self) -> media.Mounts:
+        """What the station has mounted, with its notes where a crash leaves them to be found."""
+        return media.Mounts(self.vault.root / ".mounts")

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from kiosk.engine.parts import Settlement, Site
+from kiosk.engine.reaching import Place, reach
+from kiosk.engine.rereading import limits_for, start_from_earlier, withdraw_earlier
 from kiosk.model.content import Catalog, Finding, InstanceStatus, Severity, StatedPatient
 from kiosk.model.medium import MediumKind, Progress, ReadReport, read_manifest
 from kiosk.model.work import Intake
 from kiosk.sandbox import JobFailed
 from kiosk.store import Lease, Transaction
 
+PUT_IN = (MediumKind.OPTICAL, MediumKind.USB)
 LOST = Finding(
     "arrival-lost",
     Severity.ERROR,
@@ -25,16 +30,22 @@ def read(site: Site, intake: Intake) -> Settlement:
     """RECEIVED -> READ: every file of the medium staged, hashed and synced, or its Finding."""
     if intake.medium.kind is MediumKind.NETWORK:
         return _arrived(site, intake)
-    _look(site, intake)
-    folder = site.vault.folder(intake.ticket)
     try:
-        report = site.read(
-            Path(intake.medium.location), folder, site.policy.limits, _shows(site, intake.id)
-        )
+        report = reach(site, intake.medium, partial(_copy, site, intake))
     except JobFailed as e:
         finding = e.finding
         return lambda tx, held: tx.intakes.fail(held, finding)
     return lambda tx, held: tx.intakes.read(held, report)
+
+
+def _copy(site: Site, intake: Intake, at: Place) -> ReadReport:
+    """What a person put in is the one that was identified, or nothing of it is read."""
+    _look(site, intake, at)
+    medium = intake.medium if intake.medium.kind in PUT_IN and intake.medium.fingerprint else None
+    start_from_earlier(site, intake)
+    folder, limits = site.vault.folder(intake.ticket), limits_for(intake, site.policy.limits)
+    report = site.read(at.path, folder, limits, _shows(site, intake.id), medium)
+    return replace(report, medium=at.named(report.medium))
 
 
 def _arrived(site: Site, intake: Intake) -> Settlement:
@@ -47,11 +58,11 @@ def _arrived(site: Site, intake: Intake) -> Settlement:
     return lambda tx, held: tx.intakes.read(held, report)
 
 
-def _look(site: Site, intake: Intake) -> None:
+def _look(site: Site, intake: Intake, at: Place) -> None:
     """What the medium is, said before it is copied. Where the look itself comes to no end, reading
     says why."""
     try:
-        verdict = site.look(Path(intake.medium.location), site.policy.limits)
+        verdict = site.look(at.path, site.policy.limits)
     except JobFailed:
         return
     with site.store.begin() as tx:
@@ -71,7 +82,8 @@ def _shows(site: Site, intake_id: int) -> Callable[[Progress], None]:
 def catalog(site: Site, intake: Intake) -> Settlement:
     """READ -> CATALOGED with a case for each patient, or REJECTED when there is none."""
     try:
-        found = site.catalog(site.vault.folder(intake.ticket), site.policy.limits)
+        folder, policy = site.vault.folder(intake.ticket), site.policy
+        found = site.catalog(folder, policy.limits, policy.coercion, _shows(site, intake.id))
     except JobFailed as e:
         finding = e.finding
         return lambda tx, held: tx.intakes.fail(held, finding)
@@ -82,6 +94,7 @@ def catalog(site: Site, intake: Intake) -> Settlement:
             tx.intakes.reject(held, found, refusal)
             return
         tx.intakes.cataloged(held, found)
+        withdraw_earlier(tx, intake)
         cases = tuple(
             tx.cases.open(held.id, patient) if can_be_sent(patient) else None
             for patient in found.patients

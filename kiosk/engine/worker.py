@@ -57,7 +57,7 @@ class Engine:
         self._stopping = threading.Event()
         self._held: dict[tuple[str, int], tuple[Step, Lease]] = {}
         self._lock = threading.Lock()
-        self._drives = Drives(site)
+        self._drives = Drives(site, self._safely)
         cpu = (pipeline.CATALOG, pipeline.MATCH, pipeline.RELEASE, pipeline.PURGE)
         self._resources: dict[str, tuple[Step, ...]] = {
             **{f"reader:{n}": (pipeline.READ,) for n in range(READERS)},
@@ -66,11 +66,12 @@ class Engine:
         }
 
     def recover(self) -> None:
-        """Frees what an engine that died here held. Only while `alone`."""
+        """Frees what an engine that died here held, mounts too. Only while `alone`."""
         with self.site.store.begin() as tx:
             tx.intakes.free(self.site.station)
             tx.cases.free(self.site.station)
             tx.deliveries.free(self.site.station)
+        self.site.mounts.release_left_over()
 
     def run_once(self) -> bool:
         """Every step at most once, in the caller's thread; whether any had something to do."""

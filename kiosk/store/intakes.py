@@ -19,7 +19,7 @@ from kiosk.model.content import (
     Severity,
     Verdict,
 )
-from kiosk.model.medium import Drive, Medium, MediumKind, Progress, ReadReport
+from kiosk.model.medium import Drive, Medium, Progress, ReadReport, Span
 from kiosk.model.patient import Identifier
 from kiosk.model.plain import from_plain, to_plain
 from kiosk.model.work import SENT_HERE, Event, Intake, IntakeState, advance
@@ -50,6 +50,7 @@ class Intakes:
         station: str,
         operator: str = "",
         picked: Identifier | None = None,
+        patience: float = 0.0,
     ) -> Intake:
         """A new intake, RECEIVED: the engine reads it next."""
         values = {
@@ -60,6 +61,7 @@ class Intakes:
             "fingerprint": medium.fingerprint,
             "operator": operator,
             "picked": to_plain(picked),
+            "patience": patience,
             "created_at": self._now().isoformat(timespec="seconds"),
         }
         key = self._connection.execute(intake.insert().values(values)).inserted_primary_key
@@ -99,20 +101,20 @@ class Intakes:
         )
         return tuple(_intake(row) for row in self._connection.execute(query))
 
-    def unreadable(self, drive: Drive, station: str, failure: Finding) -> None:
-        """A disc went in that cannot even be identified: an intake that failed, so that the desk
-        says why and the disc is counted."""
-        medium = Medium(MediumKind.OPTICAL, drive.device)
+    def unreadable(self, medium: Medium, station: str, failure: Finding) -> None:
+        """A medium went in that cannot even be identified: an intake that failed, so that the desk
+        says why and the medium is counted."""
         id = self.create(medium, station).id
         values = {"state": IntakeState.FAILED, "failure": to_plain(failure)}
         self._connection.execute(update(intake).where(intake.c.id == id).values(values))
         self.add_findings(id, (failure,))
         self._write("intake.failed", id, {"code": failure.code})
 
-    def again(self, id: int) -> None:
-        """FAILED -> RECEIVED: the same medium is back; what was staged of it is kept."""
+    def again(self, id: int, medium: Medium) -> None:
+        """FAILED -> RECEIVED: the same medium is back, maybe in another drive; what was staged of
+        it is kept."""
         state = advance(self.get(id).state, IntakeState.RECEIVED)
-        values = {"state": state, "failure": None, "due": 0.0}
+        values = {"state": state, "failure": None, "due": 0.0, "medium": to_plain(medium)}
         self._connection.execute(update(intake).where(intake.c.id == id).values(values))
         self._write("intake.again", id, {})
 
@@ -140,7 +142,8 @@ class Intakes:
         medium = {"medium": to_plain(report.medium), "fingerprint": report.medium.fingerprint}
         self._settle(held, IntakeState.READ, {"report": to_plain(report), **medium})
         data: dict[str, object] = {"files": report.files, "bytes": report.bytes}
-        data["unreadable"] = len(report.unreadable)
+        data |= {"unreadable": _bytes(report.unreadable), "untried": _bytes(report.untried)}
+        data |= {"passes": report.passes, "place": report.medium.location}
         self._write("intake.read", held.id, data)
 
     def cataloged(self, held: Lease, catalog: Catalog) -> None:
@@ -322,6 +325,10 @@ class Intakes:
         self._journal.write(Event(kind, intake=id, actor=actor, data=data))
 
 
+def _bytes(spans: Iterable[Span]) -> int:
+    return sum(span.length for span in spans)
+
+
 def _intake(row: Row[Any]) -> Intake:
     return Intake(
         id=row.id,
@@ -332,5 +339,6 @@ def _intake(row: Row[Any]) -> Intake:
         operator=row.operator,
         picked=from_plain(Identifier, row.picked) if row.picked else None,
         created_at=row.created_at,
+        patience=row.patience,
         failure=from_plain(Finding, row.failure) if row.failure else None,
     )

@@ -1,14 +1,20 @@
-"""The drives that discs come in: their states, their events, their trays. `optical` asks the
-kernel and udev, `udisks` the system's disk service where the kernel's own call does not help."""
+"""What media come in: optical drives, sticks and cards; their states, their events, their trays,
+and read-only mounts. `optical` asks the kernel, `sticks` and `watching` ask udev, `udisks` asks
+the system's disk service for what the kernel grants to nobody but root."""
 
-from kiosk.media.drives.optical import (
-    Watch,
-    await_disc,
-    disc_kind,
-    drives,
-    eject,
-    last_session,
-    watch,
-)
+from kiosk.media.drives.mounts import Mounts
+from kiosk.media.drives.optical import await_disc, disc_kind, eject, last_session
+from kiosk.media.drives.udisks import Mount
+from kiosk.media.drives.watching import Watch, drives, watch
 
-__all__ = ["Watch", "await_disc", "disc_kind", "drives", "eject", "last_session", "watch"]
+__all__ = [
+    "Mount",
+    "Mounts",
+    "Watch",
+    "await_disc",
+    "disc_kind",
+    "drives",
+    "eject",
+    "last_session",
+    "watch",
+]

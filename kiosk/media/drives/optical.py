@@ -1,7 +1,7 @@
-"""Optical drives: which there are, what state they are in, when that changes, and the tray.
+"""Optical drives: which there are, what state they are in, what is in them, and the tray.
 
-A drive is known by its serial: its device name changes when it is plugged in again. A drive that
-hangs in the kernel is left to the thread that asked it, called sick, and the others carry on.
+A drive that hangs in the kernel is left to the thread that asked it, called sick, and the others
+carry on.
 """
 
 from __future__ import annotations
@@ -9,18 +9,16 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import select
 import struct
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import pyudev
 
 from kiosk.media.drives import udisks
+from kiosk.media.drives.naming import named
 from kiosk.media.source import MediaError
 from kiosk.model.medium import Drive, DriveState
 
@@ -41,8 +39,7 @@ _STATES = {
 _ANSWER_SECONDS = 10.0
 _EJECT_SECONDS = 30.0
 _SPIN_UP_SECONDS = 30.0
-_SETTLE_SECONDS = 0.5  # kernel and udev send an insertion twice, 0.2 s apart
-_ASK_AGAIN_SECONDS = 1.0
+_ASK_AGAIN_SECONDS = 0.5
 
 T = TypeVar("T")
 
@@ -53,11 +50,6 @@ class _Hung(Exception):
 
 # One thread per device that has not come back: asking a hung drive again would only add threads.
 _asking: dict[str, threading.Thread] = {}
-
-
-def drives() -> tuple[Drive, ...]:
-    """The optical drives that udev knows, by serial."""
-    return tuple(sorted(_present(pyudev.Context()), key=lambda d: d.serial))
 
 
 def eject(device: str) -> None:
@@ -86,76 +78,11 @@ def _stays_shut() -> MediaError:
     )
 
 
-class Watch:
-    """Calls `on_change` with each drive at the start, and with a drive whenever its state changes
-    or another disc is in it, from a thread of its own, until `stop`."""
-
-    def __init__(self, on_change: Callable[[Drive], None]) -> None:
-        self._on_change = on_change
-        self._context = pyudev.Context()
-        self._monitor = pyudev.Monitor.from_netlink(self._context)
-        self._monitor.filter_by("block")
-        self._monitor.start()
-        self._stop = os.eventfd(0, os.EFD_CLOEXEC)
-        self._known: dict[str, Drive] = {}
-        self._thread = threading.Thread(target=self._run, name="drives", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        os.eventfd_write(self._stop, 1)
-        self._thread.join()
-        os.close(self._stop)
-
-    def _run(self) -> None:
-        changed: set[str] = set()
-        while True:
-            self._compare(changed)
-            unsettled = any(d.state is DriveState.NOT_READY for d in self._known.values())
-            event = self._next(_ASK_AGAIN_SECONDS if unsettled else None)
-            if event == "stop":
-                return
-            changed = {event} if event else set()
-            until = time.monotonic() + _SETTLE_SECONDS
-            while event and (left := until - time.monotonic()) > 0:
-                event = self._next(left)
-                if event == "stop":
-                    return
-                changed |= {event} if event else set()
-
-    def _next(self, seconds: float | None) -> str:
-        """The device node of the next drive event, `stop`, or "" when time is up."""
-        until = None if seconds is None else time.monotonic() + seconds
-        while until is None or time.monotonic() < until:
-            wait = None if until is None else max(0.0, until - time.monotonic())
-            ready, _, _ = select.select([self._stop, self._monitor.fileno()], [], [], wait)
-            if self._stop in ready:
-                return "stop"
-            device = self._monitor.poll(0) if ready else None
-            if device is not None and _is_optical(device):
-                return str(device.device_node or device.sys_path)
-        return ""
-
-    def _compare(self, changed: set[str]) -> None:
-        present = {d.serial: d for d in _present(self._context)}
-        for serial, drive in present.items():
-            swapped = drive.device in changed and drive.state is DriveState.DISC_OK
-            if swapped or self._known.get(serial) != drive:
-                self._on_change(drive)
-        for serial in self._known.keys() - present.keys():
-            self._on_change(replace(self._known[serial], state=DriveState.UNPLUGGED))
-        self._known = present
-
-
-def watch(on_change: Callable[[Drive], None]) -> Watch:
-    """Starts watching all optical drives."""
-    return Watch(on_change)
-
-
 def await_disc(device: str) -> None:
     """Waits for a disc to spin up. Raises MediaError when there is none, or no answer."""
     until = time.monotonic() + _SPIN_UP_SECONDS
     while (state := _state(device)) is DriveState.NOT_READY and time.monotonic() < until:
-        time.sleep(_ASK_AGAIN_SECONDS / 2)
+        time.sleep(_ASK_AGAIN_SECONDS)
     if state is DriveState.SICK:
         raise MediaError(
             "drive-sick",
@@ -196,27 +123,16 @@ def last_session(fd: int) -> int | None:
     return int(address) if several else None
 
 
-def _present(context: pyudev.Context) -> list[Drive]:
-    found = [d for d in context.list_devices(subsystem="block") if _is_optical(d) and d.device_node]
-    serials = Counter(_serial(d) for d in found)
-    return [_drive(d, unique=serials[_serial(d)] == 1) for d in found]
+def optical_drives(context: pyudev.Context) -> Iterator[Drive]:
+    """Those that udev knows, each asked for its state."""
+    found = context.list_devices(subsystem="block")
+    for serial, name, device in named(d for d in found if _is_optical(d) and d.device_node):
+        node = str(device.device_node)
+        yield Drive(serial, node, name, _state(node))
 
 
 def _is_optical(device: pyudev.Device) -> bool:
     return device.properties.get("ID_CDROM") == "1" or str(device.sys_name).startswith("sr")
-
-
-def _serial(device: pyudev.Device) -> str:
-    known = device.properties
-    return str(known.get("ID_SERIAL") or known.get("ID_PATH") or device.sys_name)
-
-
-def _drive(device: pyudev.Device, unique: bool) -> Drive:
-    serial = _serial(device)
-    if not unique:  # two of a kind without a serial number: told apart by where they are plugged
-        serial = f"{serial}@{device.properties.get('ID_PATH') or device.sys_name}"
-    name = str(device.properties.get("ID_MODEL") or "").replace("_", " ").strip()
-    return Drive(serial, str(device.device_node), name, _state(str(device.device_node)))
 
 
 def _state(device: str) -> DriveState:
