@@ -17,13 +17,13 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, select, update
-from sqlalchemy.exc import DBAPIError, InternalError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy import Connection, Engine, create_engine, event, select, update
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.pool import NullPool, QueuePool
 
 from kiosk.model.patient import LocalPatient
 from kiosk.model.work import CaseState, DeliveryState, IntakeState
-from kiosk.store import databases
 from kiosk.store.cases import Cases
 from kiosk.store.deliveries import Deliveries
 from kiosk.store.evidence import Decisions
