@@ -189,8 +189,10 @@ def _feed(context: Context) -> Check:
 def _receivers(context: Context) -> Iterator[Check]:
     """Whether what others send can arrive; folders have no door to knock at."""
     policy = context.policy
-    for name, settings in (("C-STORE", policy.inbound), ("STOW-RS", policy.stow)):
-        if not settings.enabled:
+    dicom = policy.inbound.enabled or policy.inbound.reports
+    doors = (("DICOM", policy.inbound, dicom), ("STOW-RS", policy.stow, policy.stow.enabled))
+    for name, settings, enabled in doors:
+        if not enabled:
             continue
         where = f"{settings.host} port {settings.port}"
         try:

@@ -104,7 +104,7 @@ def _settled(context: Context, intake_id: int) -> tuple[bool, str]:
 
 
 def _is_silent(tx: Transaction, context: Context, delivery: Delivery) -> bool:
-    state = tx.deliveries.destination(context.policy.site.station, delivery.destination)
+    state = tx.destinations.get(context.policy.site.station, delivery.destination)
     return state.failures >= UNANSWERED_TRIES
 
 

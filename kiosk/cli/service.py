@@ -60,7 +60,7 @@ def _receivers(policy: Policy) -> Iterator[tuple[str, ...]]:
     """The command of each receiver that is switched on."""
     if policy.adt.enabled:
         yield "adt", "listen"
-    if policy.inbound.enabled:
+    if policy.inbound.enabled or policy.inbound.reports:
         yield "inbound", "listen"
     if policy.stow.enabled:
         yield "inbound", "stow"

@@ -6,7 +6,7 @@ ends. What the peer says is ACCEPTED; only `verify` makes it more than the peer'
 
 import pynetdicom._config
 
-from kiosk.delivery.commitment import commit, commitment_listener
+from kiosk.delivery.commitment import Asked, commit, read_report
 from kiosk.delivery.querying import echo, verify
 from kiosk.delivery.sending import send
 
@@ -14,4 +14,4 @@ from kiosk.delivery.sending import send
 pynetdicom._config.LOG_REQUEST_IDENTIFIERS = False
 pynetdicom._config.LOG_RESPONSE_IDENTIFIERS = False
 
-__all__ = ["commit", "commitment_listener", "echo", "send", "verify"]
+__all__ = ["Asked", "commit", "echo", "read_report", "send", "verify"]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from dataclasses import dataclass
 from io import BytesIO
 
 from pydicom.dataset import Dataset
-from pynetdicom import AE, evt
 from pynetdicom.dsutils import decode, encode
 
 from kiosk.delivery.dimse import (
@@ -26,11 +25,19 @@ from kiosk.delivery.dimse import (
 from kiosk.model.delivery import CommitmentReport
 from kiosk.policy.sections import Destination
 
-VERIFICATION = "1.2.840.10008.1.1"
 COMMITMENT = "1.2.840.10008.1.20.1"
 COMMITMENT_INSTANCE = "1.2.840.10008.1.20.1.1"  # well-known, PS3.4 J.3.5
 
 _IMPLICIT, _EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What became of a request: whether the archive took it on, and its report if that came while
+    the association was open."""
+
+    accepted: bool
+    report: CommitmentReport | None = None
 
 
 def commit(
@@ -38,26 +45,24 @@ def commit(
     calling_ae_title: str,
     references: Sequence[tuple[str, str]],
     transaction_uid: str,
-) -> CommitmentReport | None:
+    wait_seconds: float,
+) -> Asked:
     """Asks the archive to commit itself to `references` (SOP class, SOP instance; each once) and
-    waits `commitment_wait_seconds` for its report on the same association (PS3.4 J.3).
-
-    None when it does not offer commitment or did not report in time: the report may still come on
-    an association of its own, and a query proves more. `transaction_uid` is used once only.
+    keeps the association open for `wait_seconds` for its report (PS3.4 J.3). The report may also
+    come on an association of the archive's own, hours later. `transaction_uid` is used once only.
     """
     try:
         proposed = [Proposed(COMMITMENT, (_EXPLICIT, _IMPLICIT))]
         with associate(destination, calling_ae_title, proposed) as association:
             context = association.accepted(COMMITMENT)
             if context is None:
-                return None
+                return Asked(False)
             implicit = context.transfer_syntax == _IMPLICIT
             information = encode(_action(references, transaction_uid), implicit, True) or b""
             association.send_whole(context.context_id, _n_action(), information)
-            deadline = time.monotonic() + destination.commitment_wait_seconds
-            return _await_report(association, transaction_uid, implicit, deadline)
+            return _await(association, transaction_uid, implicit, wait_seconds)
     except PeerProblem:
-        return None
+        return Asked(False)
 
 
 def _n_action() -> bytes:
@@ -86,22 +91,36 @@ def _action(references: Sequence[tuple[str, str]], transaction_uid: str) -> Data
     return information
 
 
-def _await_report(
-    association: Association, transaction_uid: str, implicit: bool, deadline: float
-) -> CommitmentReport | None:
-    """The report may come before the answer to N-ACTION, and one to an older request in between."""
-    while association.readable(max(0.0, deadline - time.monotonic())):
-        message = association.receive()
-        field = message.number(Element.COMMAND_FIELD)
-        if field == Command.N_ACTION_RSP and message.number(Element.STATUS) == 0:
-            continue
-        if field != Command.N_EVENT_REPORT_RQ:
-            return None
-        association.send(message.context_id, _event_answer(message))
-        report = _read_event(message, implicit)
-        if report.transaction_uid == transaction_uid:
-            return report
-    return None
+def _await(
+    association: Association, transaction_uid: str, implicit: bool, wait_seconds: float
+) -> Asked:
+    """The report may come before the answer to N-ACTION, and one to an older request in between.
+    An association that breaks after the answer takes nothing back."""
+    accepted, report = False, None
+    deadline: float | None = None
+    try:
+        while report is None or not accepted:
+            if accepted and not association.readable(_left(deadline)):
+                break
+            message = association.receive()
+            field = message.number(Element.COMMAND_FIELD)
+            if field == Command.N_ACTION_RSP and message.number(Element.STATUS) == 0:
+                accepted, deadline = True, time.monotonic() + wait_seconds
+            elif field == Command.N_EVENT_REPORT_RQ:
+                association.send(message.context_id, _event_answer(message))
+                found = read_report(message.untrusted_data, implicit)
+                if found is not None and found.transaction_uid == transaction_uid:
+                    report = found
+            else:
+                return Asked(False)
+    except PeerProblem:
+        if not accepted:
+            raise
+    return Asked(True, report)
+
+
+def _left(deadline: float | None) -> float:
+    return max(0.0, deadline - time.monotonic()) if deadline else 0.0
 
 
 def _event_answer(message: Message) -> bytes:
@@ -118,11 +137,14 @@ def _event_answer(message: Message) -> bytes:
     )
 
 
-def _read_event(message: Message, implicit: bool) -> CommitmentReport:
+def read_report(untrusted: bytes, implicit: bool) -> CommitmentReport | None:
+    """The Event Information of an N-EVENT-REPORT (PS3.4 table J.3-2), None where it is none: one
+    that names no instance says nothing."""
     try:
-        return _report(decode(BytesIO(message.untrusted_data), implicit, True))
-    except UNDECODABLE as e:
-        raise PeerProblem("The archive's commitment report cannot be read.") from e
+        found = _report(decode(BytesIO(untrusted), implicit, True))
+    except UNDECODABLE:
+        return None
+    return found if found.committed or found.failed else None
 
 
 def _report(information: Dataset) -> CommitmentReport:
@@ -133,35 +155,3 @@ def _report(information: Dataset) -> CommitmentReport:
         frozenset(str(item.ReferencedSOPInstanceUID) for item in committed),
         tuple((str(i.ReferencedSOPInstanceUID), int(i.FailureReason)) for i in failed),
     )
-
-
-@contextmanager
-def commitment_listener(
-    address: tuple[str, int], ae_title: str, on_report: Callable[[CommitmentReport], None]
-) -> Iterator[tuple[str, int]]:
-    """Listens for commitment reports that archives send on associations of their own, while the
-    `with` block lasts; gives the address that it listens on (port 0: one is chosen).
-
-    `on_report` is called on another thread. What is no report is answered 0110 and forgotten."""
-
-    def received(event: evt.Event) -> tuple[int, None]:
-        try:
-            report = _report(event.event_information)
-        except UNDECODABLE:
-            return 0x0110, None
-        on_report(report)
-        return 0x0000, None
-
-    ae = AE(ae_title)
-    ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = 30
-    ae.require_called_aet = True
-    ae.add_supported_context(COMMITMENT, scu_role=False, scp_role=True)
-    ae.add_supported_context(VERIFICATION)
-    server = ae.start_server(
-        address, block=False, evt_handlers=[(evt.EVT_N_EVENT_REPORT, received)]
-    )
-    assert server is not None  # None only where it blocks
-    try:
-        yield (address[0], int(server.server_address[1]))
-    finally:
-        server.shutdown()

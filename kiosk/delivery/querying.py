@@ -90,7 +90,7 @@ def verify(
                 destination, calling_ae_title, study_instance_uid, tuple(expected)
             )
     except PeerProblem as e:
-        return Verification(problem=str(e))
+        return Verification(problem=str(e), retry=e.retry)
     return Verification(present, differences(expected, studies))
 
 

@@ -23,7 +23,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from kiosk.engine import casework, reading, sending
+from kiosk.engine import casework, delivering, reading
 from kiosk.engine.parts import Settlement, Site
 from kiosk.model.work import CaseState, DeliveryState, IntakeState
 from kiosk.store import Lease, Transaction
@@ -80,7 +80,7 @@ def deliver(destination: str) -> tuple[Step, Step]:
             lambda tx, owner: tx.deliveries.claim(
                 DeliveryState.SENT, destination, owner, LEASE_SECONDS
             ),
-            lambda site, unit, _stopping: sending.prove(site, unit),
+            lambda site, unit, _stopping: delivering.prove(site, unit),
             lambda tx, held: tx.deliveries.extend(held, LEASE_SECONDS),
             lambda tx, held, code: tx.deliveries.fail(held, code),
         ),
@@ -89,7 +89,7 @@ def deliver(destination: str) -> tuple[Step, Step]:
             lambda tx, owner: tx.deliveries.claim(
                 DeliveryState.QUEUED, destination, owner, LEASE_SECONDS
             ),
-            sending.send,
+            delivering.send,
             lambda tx, held: tx.deliveries.extend(held, LEASE_SECONDS),
             lambda tx, held, code: tx.deliveries.fail(held, code),
         ),

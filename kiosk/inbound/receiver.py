@@ -40,17 +40,27 @@ class Receiver:
         self.close()
 
 
+def _nobody(_untrusted: bytes, _implicit: bool) -> bool:
+    return False
+
+
 def listen(
-    settings: Inbound | Stow, ae_title: str, limits: Limits, folder: Path, arrived: Arrived
+    settings: Inbound | Stow,
+    ae_title: str,
+    limits: Limits,
+    folder: Path,
+    arrived: Arrived,
+    reported: dimse.Reported = _nobody,
 ) -> Receiver:
-    """A receiver by C-STORE (as `ae_title` unless the settings name another) or STOW-RS, with its
-    sessions below `folder`. Raises OSError or ssl.SSLError when address, certificates, password
-    file or folder cannot be used, ValueError for a peer that is no address or network."""
+    """A receiver by DICOM (as `ae_title` unless the settings name another) or STOW-RS, with its
+    sessions below `folder`; `reported` is told of the commitment reports that archives send by
+    DICOM where the settings allow them. Raises OSError or ssl.SSLError when address, certificates,
+    password file or folder cannot be used, ValueError for a peer that is no address or network."""
     way = "c-store" if isinstance(settings, Inbound) else "stow"
     sessions = Sessions(folder, way, settings.quiet_seconds, limits, arrived)
     try:
         if isinstance(settings, Inbound):
-            server = _dicom(settings, ae_title, limits, sessions)
+            server = _dicom(settings, ae_title, limits, sessions, reported)
         else:
             server = _web(settings, limits, sessions)
     except BaseException:
@@ -59,11 +69,18 @@ def listen(
     return Receiver(server, sessions)
 
 
-def _dicom(settings: Inbound, ae_title: str, limits: Limits, sessions: Sessions) -> Server:
+def _dicom(
+    settings: Inbound,
+    ae_title: str,
+    limits: Limits,
+    sessions: Sessions,
+    reported: dimse.Reported,
+) -> Server:
     free = threading.Semaphore(settings.associations)
 
     def serve(connection: socket.socket, peer: str) -> None:
-        dimse.serve(connection, peer, settings, ae_title, limits.file_bytes, sessions, free)
+        most_bytes = limits.file_bytes
+        dimse.serve(connection, peer, settings, ae_title, most_bytes, sessions, free, reported)
 
     # Twice as many may knock as may come in, so that who is too many is told so.
     most = 2 * settings.associations

@@ -160,11 +160,13 @@ class CommitmentReport:
 @dataclass(frozen=True, slots=True)
 class Verification:
     """What a query of the archive showed for one study: which SOP Instance UIDs it has, and where
-    its identity attributes differ from what we sent (attribute keyword, expected, found)."""
+    its identity attributes differ from what we sent (attribute keyword, expected, found). With a
+    `problem` nothing was shown; `retry` says whether asking later can help."""
 
     present: frozenset[str] = frozenset()
     differences: tuple[tuple[str, str, str], ...] = ()
     problem: str = ""
+    retry: bool = True
 
 
 class DestinationKind(StrEnum):

@@ -157,9 +157,9 @@ class Coercion(Section):
     private_elements: Literal["keep", "drop", "listed"] = "keep"
     private_creators: tuple[str, ...] = ()
     # Which reports beside the images are put into their study: a PDF as Encapsulated PDF, a JPEG as
-    # Secondary Capture, text as a PDF of that text. HTML and RTF lose their layout, so a hospital
-    # has to ask for them. What has active content is never taken.
-    attachments: tuple[Literal["pdf", "jpeg", "txt", "html", "rtf"], ...] = ("pdf", "jpeg", "txt")
+    # Secondary Capture, text as a PDF of that text. Text files are mostly about the disc, and HTML
+    # and RTF lose their layout: a hospital has to ask for them. Active content is never taken.
+    attachments: tuple[Literal["pdf", "jpeg", "txt", "html", "rtf"], ...] = ("pdf", "jpeg")
 
 
 class Limits(Section):

@@ -3,8 +3,9 @@ change of state is one transaction with its journal line."""
 
 from kiosk.store.cases import Outline
 from kiosk.store.database import DatabaseBusy, Store, StoreUnusable, Transaction, open
-from kiosk.store.deliveries import DestinationState, Held
+from kiosk.store.deliveries import Held
 from kiosk.store.lease import Lease, LeaseLost
+from kiosk.store.outgoing import DestinationState
 from kiosk.store.vault import Vault
 
 __all__ = [

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from kiosk.model.content import Instance
 from kiosk.model.delivery import Answer, Change, InstanceResult
@@ -18,10 +17,10 @@ from kiosk.store import lease
 from kiosk.store.cases import instance_of
 from kiosk.store.journal import Journal
 from kiosk.store.lease import Lease
+from kiosk.store.outgoing import Destinations
 from kiosk.store.tables import (
     delivery,
     delivery_instance,
-    destination,
     instance,
     intake,
     patient_case,
@@ -34,18 +33,6 @@ class Held:
     """Why an instance will not be sent, in words for a person."""
 
     why: str
-
-
-@dataclass(frozen=True, slots=True)
-class DestinationState:
-    """How a destination does: since when it fails, what it said, when it is tried again."""
-
-    name: str
-    paused: bool = False
-    failing_since: str = ""
-    failures: int = 0
-    problem: str = ""
-    due: float = 0.0
 
 
 class Deliveries:
@@ -160,7 +147,8 @@ class Deliveries:
     ) -> tuple[Delivery, Lease] | None:
         """The next delivery to this destination of what this station read, unless the destination
         is paused or not due yet."""
-        if not self._may_send(station, destination_name):
+        destinations = Destinations(self._connection, self._journal, self._now)
+        if not destinations.may_send(station, destination_name):
             return None
         here = (
             select(patient_case.c.id)
@@ -194,11 +182,6 @@ class Deliveries:
         where = delivery.c.id == id
         self._connection.execute(update(delivery).where(where).values(attempts=count))
         self._write("delivery.attempt", id, {})
-
-    def set_transaction(self, id: int, transaction_uid: str) -> None:
-        """The storage commitment asked for; kept before it is asked (PS3.4 J.3.2)."""
-        change = update(delivery).where(delivery.c.id == id)
-        self._connection.execute(change.values(transaction_uid=transaction_uid))
 
     def record(self, id: int, results: Sequence[InstanceResult]) -> None:
         """What the peer answered for each instance, as soon as it is known."""
@@ -275,37 +258,6 @@ class Deliveries:
         self._connection.execute(update(delivery).where(delivery.c.id == id).values(values))
         self._write("delivery.retried", id, {}, actor=actor)
 
-    # -- destinations ----------------------------------------------------------------------
-
-    def destination(self, station: str, name: str) -> DestinationState:
-        where = (destination.c.station == station) & (destination.c.name == name)
-        row = self._connection.execute(select(destination).where(where)).first()
-        if row is None:
-            return DestinationState(name)
-        return DestinationState(
-            row.name, row.paused, row.failing_since, row.failures, row.problem, row.due
-        )
-
-    def destinations(self, station: str) -> tuple[DestinationState, ...]:
-        """How every destination that this station has tried does."""
-        query = select(destination.c.name).where(destination.c.station == station)
-        names = self._connection.scalars(query.order_by(destination.c.name))
-        return tuple(self.destination(station, name) for name in names.all())
-
-    def set_destination(self, station: str, value: DestinationState) -> None:
-        row = {"station": station, "name": value.name, **_destination_row(value)}
-        postgres = self._connection.dialect.name == "postgresql"
-        insert = (postgresql if postgres else sqlite).insert(destination).values(row)
-        self._connection.execute(
-            insert.on_conflict_do_update(
-                index_elements=("station", "name"), set_=_destination_row(value)
-            )
-        )
-
-    def _may_send(self, station: str, name: str) -> bool:
-        state = self.destination(station, name)
-        return not state.paused and state.due <= self._now().timestamp()
-
     def _write(self, kind: str, id: int, data: dict[str, object], actor: str = "engine") -> None:
         query = (
             select(delivery.c.case_id, patient_case.c.intake)
@@ -321,16 +273,6 @@ def _queued(id: int, instance_id: int, held: Held | None, there: bool) -> dict[s
     answer = Answer.HELD if held else Answer.ACCEPTED if there else Answer.PENDING
     row = {"delivery": id, "instance": instance_id, "answer": answer, "changes": []}
     return row | {"comment": held.why if held else ""}
-
-
-def _destination_row(value: DestinationState) -> dict[str, Any]:
-    return {
-        "paused": value.paused,
-        "failing_since": value.failing_since,
-        "failures": value.failures,
-        "problem": value.problem,
-        "due": value.due,
-    }
 
 
 def _result(row: Row[Any]) -> InstanceResult:

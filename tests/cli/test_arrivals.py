@@ -28,7 +28,7 @@ watched = ["{tmp_path}", "{tmp_path / "missing"}"]
         with station(tmp_path, more=more) as here:
             checks = json.loads(here.kiosk("check", "--json").stdout)["checks"]
     states = {check["name"]: check["state"] for check in checks}
-    assert states["receiver C-STORE"] == "pass"
+    assert states["receiver DICOM"] == "pass"
     assert states["receiver STOW-RS"] == "warn"
     assert states[f"folder {tmp_path / 'missing'}"] == "fail"
     assert f"folder {tmp_path}" not in states

@@ -5,21 +5,15 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from pathlib import Path
-from queue import Queue
 
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage, generate_uid
-from pynetdicom import AE
 from pynetdicom.dsutils import encode
-from pynetdicom.sop_class import StorageCommitmentPushModel, StorageCommitmentPushModelInstance
 
-from kiosk.delivery import commit, commitment_listener, send
+from kiosk.delivery import Asked, commit, read_report
 from kiosk.model.delivery import CommitmentReport
-from tests.delivery.conftest import REPORT_PORT
-from tests.delivery.instances import CALLING, destination, outbound
-from tests.peers import LOOPBACK
-from tests.peers.orthanc import Orthanc
+from tests.delivery.instances import CALLING, destination
 from tests.peers.scripted import Conversation, scripted
 from tests.peers.storescp import storescp
 
@@ -74,8 +68,9 @@ def test_a_report_on_the_same_association_is_taken_in_either_order(report_first:
             conversation.send_command(*part)
 
     with scripted(behave) as peer:
-        found = commit(destination(peer), CALLING, REFERENCES, transaction)
-    assert found == CommitmentReport(transaction, frozenset({"1.2.3.1"}), (("1.2.3.2", 0x0112),))
+        found = commit(destination(peer), CALLING, REFERENCES, transaction, 10.0)
+    said = CommitmentReport(transaction, frozenset({"1.2.3.1"}), (("1.2.3.2", 0x0112),))
+    assert found == Asked(True, said)
 
 
 def test_a_report_of_another_transaction_is_answered_and_passed_over() -> None:
@@ -87,9 +82,9 @@ def test_a_report_of_another_transaction_is_answered_and_passed_over() -> None:
         conversation.send_command(REPORT, event(transaction, ["1.2.3.1"], {}))
 
     with scripted(behave) as peer:
-        found = commit(destination(peer), CALLING, REFERENCES, transaction)
-    assert found is not None
-    assert found.committed == frozenset({"1.2.3.1"})
+        found = commit(destination(peer), CALLING, REFERENCES, transaction, 10.0)
+    assert found.report is not None
+    assert found.report.committed == frozenset({"1.2.3.1"})
 
 
 def refuses(conversation: Conversation) -> None:
@@ -101,50 +96,42 @@ def never_reports(conversation: Conversation) -> None:
     conversation.wait_for_close()
 
 
+def aborts_afterwards(conversation: Conversation) -> None:
+    conversation.send_command(ACCEPT)
+    conversation.abort()
+
+
 def cannot_be_read(conversation: Conversation) -> None:
     conversation.send_command(ACCEPT)
     conversation.send_command(REPORT, b"\x08\x00\x95\x11UI\xff\xff12")
+    conversation.wait_for_close()
 
 
-@pytest.mark.parametrize(
-    "act", [refuses, never_reports, cannot_be_read, Conversation.abort, Conversation.hang]
-)
-def test_no_usable_report_in_time_is_none(act: Callable[[Conversation], None]) -> None:
+@pytest.mark.parametrize("act", [never_reports, aborts_afterwards, cannot_be_read])
+def test_a_request_that_was_taken_on_may_be_answered_later(
+    act: Callable[[Conversation], None],
+) -> None:
     with scripted(lambda n, c: act(c)) as peer:
-        to = destination(peer, answer_seconds=0.5, commitment_wait_seconds=0.5)
-        assert commit(to, CALLING, REFERENCES, generate_uid()) is None
+        asked = commit(destination(peer), CALLING, REFERENCES, generate_uid(), 0.3)
+    assert asked == Asked(True)
+
+
+@pytest.mark.parametrize("act", [refuses, Conversation.abort, Conversation.hang])
+def test_who_did_not_take_the_request_on_is_not_waited_for(
+    act: Callable[[Conversation], None],
+) -> None:
+    with scripted(lambda n, c: act(c)) as peer:
+        to = destination(peer, answer_seconds=0.5)
+        assert commit(to, CALLING, REFERENCES, generate_uid(), 60.0) == Asked(False)
 
 
 def test_a_peer_that_offers_no_commitment_is_none(tmp_path: Path) -> None:
     with storescp(tmp_path) as peer:
-        assert commit(destination(peer), CALLING, REFERENCES, generate_uid()) is None
+        assert commit(destination(peer), CALLING, REFERENCES, generate_uid(), 60.0) == Asked(False)
 
 
-def test_orthanc_reports_on_an_association_of_its_own(archive: Orthanc, tmp_path: Path) -> None:
-    item = outbound(tmp_path)
-    send(destination(archive), CALLING, [item], lambda r: None, lambda: False)
-    transaction, missing = generate_uid(), generate_uid()
-    references = [(CTImageStorage, item.sop_instance_uid), (CTImageStorage, missing)]
-    reports: Queue[CommitmentReport] = Queue()
-    with commitment_listener((LOOPBACK, REPORT_PORT), CALLING, reports.put):
-        to = destination(archive, commitment_wait_seconds=0.1)
-        assert commit(to, CALLING, references, transaction) is None
-        report = reports.get(timeout=20)
-    assert report.transaction_uid == transaction
-    assert report.committed == frozenset({item.sop_instance_uid})
-    assert report.failed == ((missing, 0x0112),)
-
-
-def test_the_listener_answers_0110_to_what_is_no_report() -> None:
-    reports: Queue[CommitmentReport] = Queue()
-    with commitment_listener((LOOPBACK, 0), CALLING, reports.put) as (host, port):
-        ae = AE("ARCHIVE")
-        ae.add_requested_context(StorageCommitmentPushModel)
-        association = ae.associate(host, port, ae_title=CALLING)
-        assert association.is_established
-        status, _ = association.send_n_event_report(
-            _reference("1.2.3"), 1, StorageCommitmentPushModel, StorageCommitmentPushModelInstance
-        )
-        association.release()
-    assert status.Status == 0x0110
-    assert reports.empty()
+@pytest.mark.parametrize(
+    "untrusted", [b"", b"\x08", event("1.2", [], {})[:-7], b"\x08\x00\x95\x11UI\xff\xff12"]
+)
+def test_what_is_no_report_is_none(untrusted: bytes) -> None:
+    assert read_report(untrusted, False) is None

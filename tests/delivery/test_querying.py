@@ -106,8 +106,7 @@ def test_no_patient_is_named_in_a_log_line_or_a_problem(
     item = outbound(tmp_path, study=study, **canary)
     sent(to, [item])
     found = verify(to, CALLING, study, {"PatientName": "ZZQX^OTHER"})
-    briefly = to.model_copy(update={"commitment_wait_seconds": 0.1})
-    commit(briefly, CALLING, [(item.sop_class_uid, item.sop_instance_uid)], generate_uid())
+    commit(to, CALLING, [(item.sop_class_uid, item.sop_instance_uid)], generate_uid(), 0.1)
     assert found.differences
     with scripted(lambda n, c: c.answer(0xA900, "ZZQX^CANARY")) as peer:
         refused = send(destination(peer), CALLING, [item], lambda r: None, lambda: False)

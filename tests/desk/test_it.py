@@ -38,7 +38,7 @@ def test_an_archive_that_does_not_answer_stands_out(world: World, delivery: int)
     """With what it said, and when it is tried again."""
     state = DestinationState("PACS", False, world.at.isoformat(), 3, "no answer", 1.0)
     with world.store.begin() as tx:
-        tx.deliveries.set_destination(STATION, state)
+        tx.destinations.put(STATION, state)
     (line,) = world.desk(Role.IT).deliveries().destinations
     assert (line.mood, line.problem) == (Mood.STOP, "no answer")
     assert line.next_try_at

@@ -218,7 +218,7 @@ def test_an_unanswered_archive_is_tried_less_and_less_often(here: Station, known
     pauses = []
     for _ in range(4):
         with here.rows.read() as tx:
-            state = tx.deliveries.destination("kiosk-1", "PACS")
+            state = tx.destinations.get("kiosk-1", "PACS")
         assert state.problem
         assert state.failing_since
         pause = state.due - here.at.timestamp()

@@ -28,7 +28,7 @@ PATIENCE = 20.0
 
 def c_store(**settings: object) -> Inbound:
     """A receiver on a free port whose sessions end at once."""
-    return Inbound(quiet_seconds=0.05).model_copy(update={"port": 0} | settings)
+    return Inbound(enabled=True, quiet_seconds=0.05).model_copy(update={"port": 0} | settings)
 
 
 def stow(**settings: object) -> Stow:

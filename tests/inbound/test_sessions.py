@@ -25,7 +25,7 @@ import sys, threading
 from pathlib import Path
 from kiosk import inbound
 from kiosk.policy.sections import Inbound, Limits
-settings = Inbound(port=int(sys.argv[1]), quiet_seconds=600.0)
+settings = Inbound(enabled=True, port=int(sys.argv[1]), quiet_seconds=600.0)
 inbound.listen(settings, "KIOSK", Limits(), Path(sys.argv[2]), lambda medium: True)
 threading.Event().wait()
 """

@@ -34,6 +34,8 @@ class Conversation:
     message_id: int = 0
     sop_class: bytes = b""
     sop_instance: bytes = b""
+    command: int = 0
+    data: bytes = b""  # the first 64 KiB of the message's data set
 
     def read_pdu(self) -> tuple[int, bytes]:
         kind, length = struct.unpack(">BxI", self._read(6))
@@ -118,6 +120,7 @@ class Conversation:
     def store(self) -> None:
         """Reads one C-STORE request to its end. Raises Hung when the association ends instead."""
         command, data_bytes, done = bytearray(), 0, False
+        self.data = b""
         while not done:
             kind, body = self.read_pdu()
             self.peer.said.append(kind)
@@ -136,6 +139,7 @@ class Conversation:
                     command += value
                 else:
                     data_bytes += len(value)
+                    self.data += value[: 65536 - len(self.data)]
                     if self.peer.midway is not None:
                         self.peer.midway(self.peer.stores + 1, self)
                 done = control == 2
@@ -149,6 +153,8 @@ class Conversation:
             at += 8 + length
             if number == 0x0002:
                 self.sop_class = value
+            elif number == 0x0100:
+                self.command = struct.unpack("<H", value)[0]
             elif number == 0x0110:
                 self.message_id = struct.unpack("<H", value)[0]
             elif number == 0x1000:

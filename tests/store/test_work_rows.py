@@ -228,13 +228,13 @@ def test_a_paused_or_failing_destination_gives_nothing_out(store: Store, clock: 
     released(store, "1.1")
     later = clock.at + timedelta(minutes=5)
     with store.begin() as tx:
-        tx.deliveries.set_destination(HERE, DestinationState("PACS", due=later.timestamp()))
+        tx.destinations.put(HERE, DestinationState("PACS", due=later.timestamp()))
         assert tx.deliveries.claim(DeliveryState.QUEUED, "PACS", HERE, 60) is None
     clock.pass_(301)
     with store.begin() as tx:
-        tx.deliveries.set_destination(HERE, DestinationState("PACS", paused=True))
+        tx.destinations.put(HERE, DestinationState("PACS", paused=True))
         assert tx.deliveries.claim(DeliveryState.QUEUED, "PACS", HERE, 60) is None
-        tx.deliveries.set_destination(HERE, DestinationState("PACS"))
+        tx.destinations.put(HERE, DestinationState("PACS"))
         assert tx.deliveries.claim(DeliveryState.QUEUED, "PACS", HERE, 60)
 
 
@@ -300,12 +300,12 @@ def test_the_database_keeps_what_it_acknowledged(store: Store) -> None:
     assert store.problem() == ""
 
 
-def test_a_newer_programs_database_is_refused_unchanged(store: Store, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_newer_programs_database_is_refused_unchanged(store: Store, url: str) -> None:
     with store.begin() as tx:
         tx.connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(rooms.StoreUnusable, match="newer version"):
         rooms.open(
-            f"sqlite:///{tmp_path / 'kiosk.db'}",
+            url,
             keys_of=lambda _: frozenset(),
             name_keys_of=lambda _: frozenset(),
         )

@@ -1,4 +1,5 @@
-"""`kiosk inbound`: what others send becomes intakes, as discs do. Where arrivals meet rows."""
+"""`kiosk inbound`: what others send becomes intakes, as discs do; what archives report finds its
+delivery. Where arrivals meet rows."""
 
 from __future__ import annotations
 
@@ -8,9 +9,10 @@ from pathlib import Path
 
 import typer
 
-from kiosk import inbound, sandbox
+from kiosk import delivery, inbound, sandbox
 from kiosk.cli.context import ConfigOption, Context, fail, opened, say
 from kiosk.cli.receiving.process import until_told
+from kiosk.engine import take_report
 from kiosk.model.medium import Medium, MediumKind
 from kiosk.model.work import SENT_HERE, Event, IntakeState
 from kiosk.policy.sections import Inbound, Stow
@@ -42,11 +44,26 @@ class Arrivals:
             medium = Medium(MediumKind.FOLDER if path.is_dir() else MediumKind.IMAGE, str(path))
         return self._kept(lambda: self._create_once(medium))
 
+    def report(self, untrusted: bytes, implicit: bool) -> bool:
+        """An archive's commitment report. One that belongs to nothing is answered all the same:
+        it would only come again."""
+        report = delivery.read_report(untrusted, implicit)
+        if report is None:
+            log.warning("A commitment report cannot be read. See the archive's log.")
+            return False
+
+        def take() -> None:
+            with self._context.store.begin() as tx:
+                if not take_report(tx, report):
+                    log.info("A commitment report belongs to no open request.")
+
+        return self._kept(take)
+
     def _kept(self, create: Callable[[], None]) -> bool:
         try:
             create()
         except StoreUnusable as e:
-            log.error("An arrival waits for the database: %s", e)
+            log.error("The database cannot take what arrives: %s", e)
             return False
         return True
 
@@ -68,11 +85,11 @@ class Arrivals:
 
 @app.command()
 def listen(config: ConfigOption = None) -> None:
-    """Receive scans by DICOM C-STORE until SIGTERM."""
+    """Receive scans by DICOM C-STORE, and archives' commitment reports, until SIGTERM."""
     with opened(config) as context:
         settings = context.policy.inbound
         title = settings.ae_title or context.policy.site.ae_title
-        _receive(context, settings, f"by C-STORE as {title}", "inbound")
+        _receive(context, settings, f"by DICOM as {title}", "inbound")
 
 
 @app.command()
@@ -86,9 +103,10 @@ def _receive(context: Context, settings: Inbound | Stow, how: str, section: str)
     ended = until_told()
     policy = context.policy
     folder = context.state / "arrivals" / section  # beside the vault: it is moved there, not copied
-    arrived = Arrivals(context).session
+    arrivals = Arrivals(context)
+    took, told = arrivals.session, arrivals.report
     try:
-        receiver = inbound.listen(settings, policy.site.ae_title, policy.limits, folder, arrived)
+        receiver = inbound.listen(settings, policy.site.ae_title, policy.limits, folder, took, told)
     except (OSError, ValueError) as e:
         reason = getattr(e, "strerror", None) or e
         fail(f"Scans cannot be received on port {settings.port}: {reason}. See [{section}].")

@@ -38,7 +38,7 @@ def _destination(
     now: datetime,
 ) -> DestinationLine:
     name = configured.name
-    state = tx.deliveries.destination(policy.site.station, name)
+    state = tx.destinations.get(policy.site.station, name)
     mine = [d for d in waiting if d.destination == name]
     where = configured.url or f"{configured.ae_title} at {configured.host}:{configured.port}"
     return DestinationLine(

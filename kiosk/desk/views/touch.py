@@ -85,7 +85,7 @@ def _idle(tx: Transaction, station: str) -> Idle:
     """An archive that does not answer is a word here, not an alarm."""
     drives = tx.intakes.drives(station)
     lines = tuple(DriveLine(d.serial, d.name or d.device, d.state) for d in drives)
-    away = any(each.failing_since for each in tx.deliveries.destinations(station))
+    away = any(each.failing_since for each in tx.destinations.all(station))
     return Idle(lines, (Notice(Mood.NOTE, say("KX-150")),) if away else ())
 
 

@@ -1,5 +1,6 @@
-"""A DICOM acceptor of our own for C-STORE and C-ECHO: one blocking thread for each association."""
+"""A DICOM acceptor of our own for C-STORE, C-ECHO and commitment reports: one blocking thread for
+each association."""
 
-from kiosk.inbound.dimse.association import serve
+from kiosk.inbound.dimse.association import Reported, serve
 
-__all__ = ["serve"]
+__all__ = ["Reported", "serve"]

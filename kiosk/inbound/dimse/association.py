@@ -12,12 +12,14 @@ import socket
 import struct
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 
 from kiosk.inbound.dimse.message import (
     C_ECHO_RQ,
     C_STORE_RQ,
     MAX_COMMAND,
+    N_EVENT_REPORT_RQ,
     NO_DATA_SET,
     Element,
     Malformed,
@@ -28,10 +30,13 @@ from kiosk.inbound.dimse.message import (
 )
 from kiosk.inbound.dimse.negotiation import (
     APPLICATION_CONTEXT,
+    COMMITMENT,
+    IMPLICIT,
     VERIFICATION,
     Accepted,
     Asked,
     accept,
+    is_storage,
     read_request,
 )
 from kiosk.inbound.part10 import Meta, is_uid, preamble_and_meta
@@ -42,9 +47,15 @@ log = logging.getLogger("kiosk.inbound")
 
 _RQ, _RJ, _DATA, _RELEASE_RQ, _RELEASE_RP, _ABORT = 0x01, 0x03, 0x04, 0x05, 0x06, 0x07
 _MAX_ACSE_PDU = 262_144
+_MAX_REPORT = 16_777_216  # 100,000 instances
 _PERMANENT, _TRANSIENT = 1, 2
 _USER, _PRESENTATION = 1, 3
 _UNEXPECTED, _INVALID_VALUE = 2, 6
+
+
+Reported = Callable[[bytes, bool], bool]
+"""Told of an archive's commitment report: its untrusted Event Information and whether that is
+implicit VR. Whether it could be read."""
 
 
 class Ended(Exception):
@@ -71,6 +82,14 @@ class _Instance:
         self.stack = ExitStack()
 
 
+class _Event:
+    """An N-EVENT-REPORT while its Event Information comes in (PS3.4 J.3.3)."""
+
+    def __init__(self, request: Request, context_id: int, implicit: bool) -> None:
+        self.request, self.context_id, self.implicit = request, context_id, implicit
+        self.untrusted = bytearray()
+
+
 def serve(
     connection: socket.socket,
     peer: str,
@@ -79,10 +98,11 @@ def serve(
     most_bytes: int,
     sessions: Sessions,
     free: threading.Semaphore,
+    reported: Reported,
 ) -> None:
     """One connection, to its end. `free` counts the associations that may still be opened. Raises
     OSError when the connection breaks."""
-    association = _Association(connection, settings, most_bytes, sessions)
+    association = _Association(connection, settings, most_bytes, sessions, reported)
     try:
         asked = association.asked(ae_title)
         if not free.acquire(blocking=False):
@@ -103,15 +123,21 @@ def serve(
 
 class _Association:
     def __init__(
-        self, connection: socket.socket, settings: Inbound, most_bytes: int, sessions: Sessions
+        self,
+        connection: socket.socket,
+        settings: Inbound,
+        most_bytes: int,
+        sessions: Sessions,
+        reported: Reported,
     ) -> None:
         self._socket, self._settings = connection, settings
-        self._most_bytes, self._sessions = most_bytes, sessions
+        self._most_bytes, self._sessions, self._reported = most_bytes, sessions, reported
         self._contexts: dict[int, Accepted] = {}
         self._caller = self._calling = ""
         self._command = bytearray()
         self._context_id = 0
         self._instance: _Instance | None = None
+        self._event: _Event | None = None
 
     # -- association -------------------------------------------------------------------------
 
@@ -137,7 +163,7 @@ class _Association:
 
     def work(self, asked: Asked, caller: str) -> None:
         """Accepts, then takes what comes until the peer releases. Raises Ended."""
-        self._contexts, answer = accept(asked, self._settings.max_pdu)
+        self._contexts, answer = accept(asked, self._settings.max_pdu, self._is_wanted)
         self._caller, self._calling = caller, asked.calling
         with self._sessions.attended(caller):
             self._socket.sendall(answer)
@@ -151,6 +177,12 @@ class _Association:
                 if kind != _DATA:
                     raise _Abort("it sent what does not belong here", _UNEXPECTED)
                 self._take(memoryview(body))
+
+    def _is_wanted(self, abstract_syntax: str) -> bool:
+        if abstract_syntax == COMMITMENT:
+            return self._settings.reports
+        scans = self._settings.enabled and is_storage(abstract_syntax)
+        return scans or abstract_syntax == VERIFICATION
 
     def reject(self, result: int, source: int, reason: int) -> None:
         self._socket.sendall(_pdu(_RJ, bytes((0, result, source, reason))))
@@ -187,22 +219,24 @@ class _Association:
 
     def _fragment(self, context_id: int, control: int, value: memoryview) -> None:
         is_command, is_last = bool(control & 1), bool(control & 2)
-        instance = self._instance
-        if is_command == (instance is not None) or self._context_id not in (0, context_id):
+        within = self._instance or self._event
+        if is_command == (within is not None) or self._context_id not in (0, context_id):
             raise _Abort("a fragment of another message is mixed in")
         if context_id not in self._contexts:
             raise _Abort("it uses a presentation context that was not accepted")
         self._context_id = context_id
-        if instance is None:
+        if within is None:
             self._command += value
             if len(self._command) > MAX_COMMAND:
                 raise _Abort("a command set is too long")
             if is_last:
                 self._ordered(context_id)
-            return
-        self._store(instance, value)
-        if is_last:
-            self._stored(instance)
+        elif isinstance(within, _Event):
+            self._told(within, value, is_last)
+        else:
+            self._store(within, value)
+            if is_last:
+                self._stored(within)
 
     def _ordered(self, context_id: int) -> None:
         try:
@@ -216,14 +250,35 @@ class _Association:
             self._instance = self._begun(request, context_id)
         elif command == C_ECHO_RQ and not has_data:
             self._answer(context_id, request, Status.SUCCESS)
+        elif command == N_EVENT_REPORT_RQ and has_data:
+            context = self._contexts[context_id]
+            if context.abstract_syntax != COMMITMENT:
+                raise _Abort("it reports on what has no reports")
+            implicit = context.transfer_syntax == IMPLICIT
+            self._event = _Event(request, context_id, implicit)
         else:
             raise _Abort("it asks for something else than storing")
+
+    def _told(self, event: _Event, value: memoryview, is_last: bool) -> None:
+        """A report goes on; whole, it is answered when it was written down (PS3.4 J.3.3.3)."""
+        event.untrusted += value
+        if len(event.untrusted) > _MAX_REPORT:
+            raise _Abort("a report is too long")
+        if not is_last:
+            return
+        self._event = None
+        read = self._reported(bytes(event.untrusted), event.implicit)
+        status = Status.SUCCESS if read else Status.PROCESSING_FAILURE
+        self._answer(event.context_id, event.request, status)
 
     def _begun(self, request: Request, context_id: int) -> _Instance:
         context = self._contexts[context_id]
         instance = _Instance(request, context_id, self._settings.instance_seconds)
         sop_class = request.uid(Element.AFFECTED_SOP_CLASS_UID)
-        if context.abstract_syntax == VERIFICATION or sop_class != context.abstract_syntax:
+        if (
+            context.abstract_syntax in (VERIFICATION, COMMITMENT)
+            or sop_class != context.abstract_syntax
+        ):
             instance.refusal = Status.CLASS_DISAGREES
         elif not is_uid(instance.uid):
             instance.refusal = Status.INVALID_INSTANCE

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
-C_STORE_RQ, C_ECHO_RQ, RESPONSE = 0x0001, 0x0030, 0x8000
+C_STORE_RQ, C_ECHO_RQ, N_EVENT_REPORT_RQ, RESPONSE = 0x0001, 0x0030, 0x0100, 0x8000
 NO_DATA_SET = 0x0101
 MAX_COMMAND = 65_536
 
@@ -22,12 +22,14 @@ class Element(IntEnum):
     DATA_SET_TYPE = 0x0800
     STATUS = 0x0900
     AFFECTED_SOP_INSTANCE_UID = 0x1000
+    EVENT_TYPE_ID = 0x1002
 
 
 class Status(IntEnum):
-    """What a C-STORE is answered with (PS3.4 B.2.3, PS3.7 C)."""
+    """What a C-STORE is answered with (PS3.4 B.2.3, PS3.7 C), and a report (PS3.7 10.1.1)."""
 
     SUCCESS = 0x0000
+    PROCESSING_FAILURE = 0x0110
     OUT_OF_RESOURCES = 0xA700
     INVALID_INSTANCE = 0x0117
     CLASS_DISAGREES = 0xA900
@@ -78,9 +80,12 @@ def response(context_id: int, request: Request, status: Status) -> bytes:
         Element.DATA_SET_TYPE: NO_DATA_SET,
         Element.STATUS: status,
     }
-    if command == C_STORE_RQ:
-        named = request.untrusted.get(Element.AFFECTED_SOP_INSTANCE_UID, b"")
-        values[Element.AFFECTED_SOP_INSTANCE_UID] = named
+    repeated = {
+        C_STORE_RQ: (Element.AFFECTED_SOP_INSTANCE_UID,),
+        N_EVENT_REPORT_RQ: (Element.AFFECTED_SOP_INSTANCE_UID, Element.EVENT_TYPE_ID),
+    }
+    for element in repeated.get(command, ()):
+        values[element] = request.untrusted.get(element, b"")
     body = b"".join(_element(number, values[number]) for number in sorted(values))
     data = struct.pack("<HHIL", 0, 0, 4, len(body)) + body
     return struct.pack(">BxIIBB", 4, len(data) + 6, len(data) + 2, context_id, 0x03) + data

@@ -1,0 +1,121 @@
+"""QUEUED -> SENT: what is not there yet is sent, each image with its own answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from kiosk import coercion, delivery
+from kiosk.engine.delivering import backing_off
+from kiosk.engine.delivering.asking import calling
+from kiosk.engine.delivering.backing_off import destination_of, later
+from kiosk.engine.parts import Settlement, Site
+from kiosk.model.content import Instance
+from kiosk.model.delivery import Answer, Attempt, InstanceResult, Outbound, Plan
+from kiosk.model.plain import from_plain
+from kiosk.model.work import Delivery, DeliveryState
+from kiosk.store import Lease, Transaction
+
+TO_SEND = (Answer.PENDING, Answer.RETRY)
+SENT = (Answer.ACCEPTED, Answer.VERIFIED)
+BATCH = 50  # results a transaction: a crash repeats at most so many C-STOREs, which is harmless
+NOTHING_TAKEN = "The archive took none of these images. The list says why for each."
+
+
+def send(site: Site, work: Delivery, stopping: Callable[[], bool]) -> Settlement:
+    """QUEUED -> SENT once every instance has the peer's answer; the rest waits and is tried again.
+
+    What was accepted is recorded while the sending goes on, so that a crash repeats little.
+    """
+    target = destination_of(site, work)
+    with site.store.read() as tx:
+        results = tx.deliveries.results(work.id, *TO_SEND)
+        study = tx.deliveries.study_of(work.id)
+        plan = from_plain(Plan, tx.cases.plan(study))
+        ticket = tx.intakes.get(tx.cases.get(work.case).intake).ticket
+    if not results:
+        return _sent(site, work, None)
+    with site.store.begin() as tx:
+        tx.deliveries.begin_attempt(work.id)
+    items = [_outbound(site, ticket, instance, plan) for instance, _ in results]
+    record = _Recorder(site, work.id)
+    attempt = delivery.send(target, calling(site, target), items, record, stopping)
+    record.flush()
+    return _sent(site, work, attempt)
+
+
+def _outbound(site: Site, ticket: str, instance: Instance, plan: Plan) -> Outbound:
+    source = site.vault.file(ticket, instance.file)
+    syntax = coercion.sent_as(instance.transfer_syntax_uid)
+    return Outbound(
+        instance.sop_instance_uid,
+        instance.sop_class_uid,
+        syntax,
+        partial(coercion.apply, source, instance, plan),
+    )
+
+
+@dataclass
+class _Recorder:
+    """Writes the peer's answers down in small batches while the association goes on."""
+
+    site: Site
+    delivery: int
+    waiting: list[InstanceResult] = field(default_factory=list)
+
+    def __call__(self, result: InstanceResult) -> None:
+        self.waiting.append(result)
+        if len(self.waiting) >= BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        if self.waiting:
+            with self.site.store.begin() as tx:
+                tx.deliveries.record(self.delivery, self.waiting)
+            self.waiting.clear()
+
+
+def _sent(site: Site, work: Delivery, attempt: Attempt | None) -> Settlement:
+    def settle(tx: Transaction, held: Lease) -> None:
+        _give_up_on_the_unwilling(site, tx, work.id, attempt)
+        counts = tx.deliveries.counts(work.id)
+        left = sum(counts.get(answer, 0) for answer in TO_SEND)
+        taken = sum(counts.get(answer, 0) for answer in SENT)
+        if left:
+            problem = attempt.problem if attempt else ""
+            backing_off.failed(site, tx, work.destination, attempt)
+            tx.deliveries.wait(held, later(site, held.tries, attempt), problem)
+            return
+        backing_off.works(site, tx, work.destination)
+        data: dict[str, object] = {answer.value: count for answer, count in counts.items()}
+        if taken:
+            tx.deliveries.move(held, DeliveryState.SENT, data=data)
+        else:
+            tx.deliveries.move(held, DeliveryState.HELD, problem=NOTHING_TAKEN, data=data)
+
+    return settle
+
+
+def _give_up_on_the_unwilling(
+    site: Site, tx: Transaction, id: int, attempt: Attempt | None
+) -> None:
+    """An instance that is refused "for now" while others pass is itself the reason: after three
+    tries a person must look (some archives say "out of resources" for a missing attribute)."""
+    counts = tx.deliveries.counts(id)
+    if attempt is None or not any(counts.get(answer) for answer in SENT):
+        return
+    limit = site.policy.retry.tries_for_one_instance
+    tries = tx.deliveries.tries(id)
+    paused = attempt.pause
+
+    def blamed(result: InstanceResult) -> bool:
+        """A status is about the instance; so is silence when the archive is well otherwise."""
+        return result.code >= 0 or not paused
+
+    refused = [
+        replace(r, answer=Answer.REFUSED)
+        for r in attempt.results
+        if r.answer is Answer.RETRY and blamed(r) and tries[r.sop_instance_uid] >= limit
+    ]
+    tx.deliveries.record(id, refused)
