@@ -5,8 +5,19 @@ came of it, and only then is the message acknowledged.
 """
 
 from kiosk.adt.ack import ack
+from kiosk.adt.batch import batch_answer, is_batch, members
 from kiosk.adt.listen import Listener, listen
 from kiosk.adt.mllp import messages
 from kiosk.adt.parse import Rejected, parse
 
-__all__ = ["Listener", "Rejected", "ack", "listen", "messages", "parse"]
+__all__ = [
+    "Listener",
+    "Rejected",
+    "ack",
+    "batch_answer",
+    "is_batch",
+    "listen",
+    "members",
+    "messages",
+    "parse",
+]

@@ -35,7 +35,7 @@ _ERRORS = {
 def ack(frame: bytes, applied: Applied) -> bytes:
     """What goes back on the wire, framed: one acknowledgement in original mode; in enhanced mode
     the commit and the application acknowledgement that MSH-15 and MSH-16 ask for, or nothing."""
-    header = _Header(frame)
+    header = Header(frame)
     accept, application = header.field(15).upper(), header.field(16).upper()
     if not accept and not application:
         return _message(header, applied, applied.ack)
@@ -53,11 +53,11 @@ def _wanted(condition: bytes, good: bool) -> bool:
     return condition == b"AL" or condition == (b"SU" if good else b"ER")
 
 
-class _Header:
-    """The first line of the message that is answered, in bytes."""
+class Header:
+    """The first line of what is answered, a message's or a batch's, in bytes."""
 
-    def __init__(self, frame: bytes) -> None:
-        start = frame.find(b"MSH")
+    def __init__(self, frame: bytes, segment: bytes = b"MSH") -> None:
+        start = frame.find(segment)
         line = frame[start : start + 4096].partition(b"\r")[0].partition(b"\n")[0]
         usable = start >= 0 and len(line) > 3 and not line[3:4].isalnum() and line[3] > 32
         self.separator = line[3:4] if usable else b"|"
@@ -71,12 +71,11 @@ class _Header:
         return self._fields[at].strip()[:_LONGEST] if at < len(self._fields) else b""
 
 
-def _message(header: _Header, applied: Applied, code: str) -> bytes:
+def _message(header: Header, applied: Applied, code: str) -> bytes:
     separator, component = header.separator, header.encoding[:1]
     trigger = [*header.field(9).split(component), b""][1]
     kind = component.join([b"ACK", trigger, b"ACK"]) if trigger else b"ACK"
-    now = time.strftime("%Y%m%d%H%M%S").encode()
-    msh = [b"MSH", header.encoding, *(header.field(n) for n in (5, 6, 3, 4)), now, b"", kind]
+    msh = [b"MSH", header.encoding, *(header.field(n) for n in (5, 6, 3, 4)), now(), b"", kind]
     msh += [_control_id(), header.field(11) or b"P", header.field(12) or b"2.5.1"]
     if header.field(18):
         msh += [b"", b"", b"", b"", b"", header.field(18)]
@@ -86,7 +85,12 @@ def _message(header: _Header, applied: Applied, code: str) -> bytes:
     return wrap(b"".join(separator.join(s).rstrip(separator) + b"\r" for s in segments))
 
 
-def _error(header: _Header, applied: Applied) -> list[bytes]:
+def now() -> bytes:
+    """The local time as an HL7 DTM."""
+    return time.strftime("%Y%m%d%H%M%S").encode()
+
+
+def _error(header: Header, applied: Applied) -> list[bytes]:
     component = header.encoding[:1]
     location = component.join(applied.location.encode().split(b"^"))
     words = _ERRORS.get(applied.error, "Error").encode()
@@ -95,7 +99,7 @@ def _error(header: _Header, applied: Applied) -> list[bytes]:
     return [b"ERR", b"", location, code, b"E", b"", b"", b"", reason]
 
 
-def _plain(text: str, header: _Header) -> bytes:
+def _plain(text: str, header: Header) -> bytes:
     """Our own sentence without anything that could be taken for a separator."""
     plain = text.encode("ascii", "replace")
     return bytes(c if c not in header.separator + header.encoding else 32 for c in plain)

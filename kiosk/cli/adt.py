@@ -46,13 +46,19 @@ class Feed:
             return tx.roster.apply_all(read)
 
     def answer(self, frames: Sequence[bytes]) -> list[bytes | None]:
-        """The acknowledgements; none while the store cannot keep messages: they come again."""
+        """The acknowledgements, one batch for a batch; none while the store cannot keep messages:
+        they come again."""
+        groups = [adt.members(frame) for frame in frames]
         try:
-            outcomes = self.apply(frames)
+            outcomes = iter(self.apply([message for group in groups for message in group]))
         except StoreUnusable as e:
             log.error("Registrations are not acknowledged: %s", e)
             return [None] * len(frames)
-        return [adt.ack(frame, done) for frame, done in zip(frames, outcomes, strict=True)]
+        acks = [[adt.ack(m, done) for m, done in zip(g, outcomes, strict=False)] for g in groups]
+        return [
+            adt.batch_answer(frame, answers) if adt.is_batch(frame) else answers[0]
+            for frame, answers in zip(frames, acks, strict=True)
+        ]
 
     def _read(self, frame: bytes) -> RegistrationEvent | tuple[Applied, str, str]:
         settings = self._settings
