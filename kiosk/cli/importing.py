@@ -10,10 +10,11 @@ from typing import Any
 from kiosk import sandbox
 from kiosk.cli.context import Context, fail, say
 from kiosk.cli.inspecting import code_of_failure
-from kiosk.engine import AlreadyRunning, Engine, Site, alone
+from kiosk.engine import AlreadyRunning, Engine, Site, alone, reach
 from kiosk.model.content import Finding
 from kiosk.model.delivery import Answer
 from kiosk.model.matching import Recommendation
+from kiosk.model.medium import Medium, kind_at
 from kiosk.model.patient import Identifier
 from kiosk.model.plain import to_plain
 from kiosk.model.work import Case, CaseState, Delivery, DeliveryState, Intake, IntakeState
@@ -31,8 +32,12 @@ def receive(context: Context, location: Path, operator: str, picked: Identifier 
         picked = Identifier(picked.value, context.policy.identity.local_issuer)
     if not context.policy.destination:
         fail("No destination is configured: add a [[destination]] to the configuration.", code=2)
+    site = Site(context.store, context.vault, context.policy, context.store.now)
+    there = Medium(kind_at(location), str(location.absolute()))
     try:
-        medium = sandbox.identify(location.absolute(), context.policy.limits)
+        medium = reach(
+            site.mounts, there, lambda at: at.named(site.identify(at.path, site.policy.limits))
+        )
     except sandbox.JobFailed as e:
         fail(e.finding.detail, code_of_failure(e.finding))
     with context.store.begin() as tx:

@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kiosk import sandbox
+from kiosk import media, sandbox
 from kiosk.cli.context import say
-from kiosk.engine import reading
+from kiosk.engine import Place, reach, reading
 from kiosk.model.content import Catalog, Finding, Severity, StatedPatient, Study
-from kiosk.model.medium import Medium, MediumKind, Progress
+from kiosk.model.medium import Medium, MediumKind, Progress, kind_at
 from kiosk.model.plain import to_plain
 from kiosk.policy import Policy
 
@@ -21,12 +21,18 @@ NOTHING = frozenset({"no-dicom", "medium-blank", "medium-audio", "medium-encrypt
 def inspect(location: Path, policy: Policy) -> tuple[dict[str, Any], int]:
     """The report of CLI.md and the exit code. Everything written meanwhile is removed."""
     with tempfile.TemporaryDirectory(prefix="kiosk-inspect-") as folder:
+        there, staged = Medium(kind_at(location), str(location.absolute())), Path(folder) / "staged"
+        staged.mkdir()
+
+        def read(at: Place) -> Medium:
+            return at.named(sandbox.read(at.path, staged, policy.limits, _show).medium)
+
         try:
-            report = sandbox.read(location.absolute(), Path(folder), policy.limits, _show)
-            found = sandbox.catalog(Path(folder), policy.limits)
+            medium = reach(media.Mounts(Path(folder) / "mounts"), there, read)
+            found = sandbox.catalog(staged, policy.limits)
         except sandbox.JobFailed as e:
             return _failed(location, e.finding), code_of_failure(e.finding)
-    return _report(report.medium, _explained(found)), exit_code(found)
+    return _report(medium, _explained(found)), exit_code(found)
 
 
 def _explained(catalog: Catalog) -> Catalog:
@@ -61,13 +67,7 @@ def code_of_failure(finding: Finding) -> int:
 
 
 def _failed(location: Path, finding: Finding) -> dict[str, Any]:
-    kind = MediumKind.IMAGE
-    if location.is_dir():
-        kind = MediumKind.FOLDER
-    elif location.is_block_device():
-        kind = MediumKind.OPTICAL
-    elif location.suffix.lower() == ".zip":
-        kind = MediumKind.ZIP
+    kind = MediumKind.ZIP if location.suffix.lower() == ".zip" else kind_at(location)
     return _report(Medium(kind, str(location)), Catalog(findings=(finding,)))
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TypeVar
 
 from kiosk import media
-from kiosk.engine.parts import Site
 from kiosk.model.content import Finding
 from kiosk.model.medium import Medium, MediumKind
 from kiosk.sandbox import JobFailed
@@ -45,29 +44,26 @@ class Place:
         )
 
 
-def reach(site: Site, medium: Medium, act: Callable[[Place], T]) -> T:
+def reach(mounts: media.Mounts, medium: Medium, act: Callable[[Place], T]) -> T:
     """What `act` comes to; it is tried again below a mount where it failed as `UNSUPPORTED`, and a
     stick is always mounted. Raises JobFailed."""
-    path = Path(medium.location)
+    place = Place(Path(medium.location), medium)
     if medium.kind is MediumKind.USB:
-        return _mounted(site, Place(path, medium), act, None)
+        return _mounted(mounts, place, act, None)
     try:
-        return act(Place(path, medium))
+        return act(place)
     except JobFailed as e:
         if e.finding.code != UNSUPPORTED:
             raise
-        return _mounted(site, Place(path, medium), act, e.finding)
+        return _mounted(mounts, place, act, e.finding)
 
 
-def _mounted(site: Site, place: Place, act: Callable[[Place], T], refusal: Finding | None) -> T:
+def _mounted(
+    mounts: media.Mounts, place: Place, act: Callable[[Place], T], refusal: Finding | None
+) -> T:
     try:
-        with site.mounts.at(place.path) as mount:
+        with mounts.at(place.path) as mount:
             return act(replace(place, path=mount.folder, mount=mount))
     except media.MediaError as e:
         log.info("not mounted: %s", e.finding.detail)
         raise JobFailed(refusal or e.finding) from e
-
-
-def identify(site: Site, medium: Medium) -> Medium:
-    """The medium of this kind at this place, identified. Raises JobFailed."""
-    return reach(site, medium, lambda at: at.named(site.identify(at.path, site.policy.limits)))

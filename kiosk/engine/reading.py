@@ -17,7 +17,6 @@ from kiosk.model.work import Intake
 from kiosk.sandbox import JobFailed
 from kiosk.store import Lease, Transaction
 
-PUT_IN = (MediumKind.OPTICAL, MediumKind.USB)
 LOST = Finding(
     "arrival-lost",
     Severity.ERROR,
@@ -31,7 +30,7 @@ def read(site: Site, intake: Intake) -> Settlement:
     if intake.medium.kind is MediumKind.NETWORK:
         return _arrived(site, intake)
     try:
-        report = reach(site, intake.medium, partial(_copy, site, intake))
+        report = reach(site.mounts, intake.medium, partial(_copy, site, intake))
     except JobFailed as e:
         finding = e.finding
         return lambda tx, held: tx.intakes.fail(held, finding)
@@ -39,9 +38,10 @@ def read(site: Site, intake: Intake) -> Settlement:
 
 
 def _copy(site: Site, intake: Intake, at: Place) -> ReadReport:
-    """What a person put in is the one that was identified, or nothing of it is read."""
+    """It is the medium that was identified, or nothing of it is read; only a folder may grow."""
     _look(site, intake, at)
-    medium = intake.medium if intake.medium.kind in PUT_IN and intake.medium.fingerprint else None
+    identified = intake.medium.fingerprint and intake.medium.kind is not MediumKind.FOLDER
+    medium = intake.medium if identified else None
     start_from_earlier(site, intake)
     folder, limits = site.vault.folder(intake.ticket), limits_for(intake, site.policy.limits)
     report = site.read(at.path, folder, limits, _shows(site, intake.id), medium)

@@ -83,6 +83,8 @@ class Folder:
             os.scandir(self._fd).close()
         except OSError as e:
             raise gone() from e
+        if not _is_plugged_in(self._fd):
+            raise gone()
 
     def slow_down(self, deadline: float) -> None:
         self._deadline = deadline
@@ -173,6 +175,15 @@ class Folder:
             "may read it, or copy the medium again."
         )
         self.listing.findings.append(Finding("folder-unreadable", Severity.ERROR, where, detail))
+
+
+def _is_plugged_in(fd: int) -> bool:
+    """Whether the device below a mounted folder is still there: a file system whose stick was
+    pulled out answers on from memory, and its files look damaged (sysfs, dev/block)."""
+    device = os.fstat(fd).st_dev
+    known = Path("/sys/dev/block")
+    number = f"{os.major(device)}:{os.minor(device)}"
+    return not os.major(device) or not known.exists() or (known / number).exists()
 
 
 def _kind_and_size(item: os.DirEntry[str]) -> tuple[str, int]:

@@ -11,19 +11,34 @@ from kiosk.media.containers import Archive, Folder
 from kiosk.media.drives import await_disc, disc_kind, last_session
 from kiosk.media.iso import SECTOR, BoundedSectors, Disc, Sectors, Work
 from kiosk.media.source import MediaError, Source, Unreadable
-from kiosk.model.medium import Medium, MediumKind
+from kiosk.model.medium import Medium, MediumKind, kind_at
 from kiosk.policy.sections import Limits
 
 _LOCKED = ((3, b"-FVE-FS-"), (0, b"LUKS\xba\xbe"))
-_OTHER = (  # HFS+, HFS, exFAT, NTFS, FAT, ext
-    (1024, b"H+"),
-    (1024, b"HX"),
-    (1024, b"BD"),
-    (3, b"EXFAT   "),
-    (3, b"NTFS    "),
-    (54, b"FAT"),
-    (82, b"FAT32"),
-    (1080, b"\x53\xef"),
+# File systems and partition tables that we do not read ourselves, by what lies at a byte.
+_OTHER = (
+    (1024, b"H+", "Mac computers (HFS+)"),
+    (1024, b"HX", "Mac computers (HFS+)"),
+    (1024, b"BD", "old Mac computers (HFS)"),
+    (0, b"ER", "Mac computers"),
+    (32, b"NXSB", "Mac computers (APFS)"),
+    (3, b"EXFAT   ", "USB sticks (exFAT)"),
+    (3, b"NTFS    ", "Windows disks (NTFS)"),
+    (54, b"FAT", "USB sticks (FAT)"),
+    (82, b"FAT32", "USB sticks (FAT)"),
+    (1080, b"\x53\xef", "Linux disks (ext)"),
+)
+_PARTITIONED = (  # said of an image only: a disc may have such a start and be read otherwise
+    (512, b"EFI PART", "disks with partitions"),
+    (510, b"\x55\xaa", "disks with partitions"),
+)
+_PACKED = (
+    (0, b"Rar!\x1a\x07", "RAR"),
+    (0, b"7z\xbc\xaf\x27\x1c", "7-Zip"),
+    (0, b"\x1f\x8b", "gzip"),
+    (0, b"BZh", "bzip2"),
+    (0, b"\xfd7zXZ\0", "xz"),
+    (257, b"ustar", "tar"),
 )
 
 
@@ -52,13 +67,12 @@ def open_medium(location: Path, limits: Limits, work: Work | None = None) -> Sou
 
 
 def _device(location: Path, limits: Limits, work: Work | None) -> Source:
-    optical = location.resolve().name.startswith("sr")
-    if optical:
-        await_disc(str(location))  # opening an empty drive would pull its tray in
+    if kind_at(location) is not MediumKind.OPTICAL:
+        raise unsupported("USB sticks and disks")  # the kernel's way in, for no file system is ours
+    await_disc(str(location))  # opening an empty drive would pull its tray in
     fd = os.open(location, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        if optical:
-            _refuse_disc_kind(disc_kind(fd, str(location)))
+        _refuse_disc_kind(disc_kind(fd, str(location)))
         return _disc(fd, MediumKind.OPTICAL, location, limits, work)
     except BaseException:
         os.close(fd)
@@ -84,14 +98,15 @@ def _disc(fd: int, kind: MediumKind, location: Path, limits: Limits, work: Work 
     try:
         return Disc(sectors, kind, str(location), limits, last)
     except MediaError:
-        _refuse_blank_or_locked(sectors)
+        _refuse_by_sight(sectors, kind)
         raise
 
 
-def _refuse_blank_or_locked(sectors: Sectors) -> None:
+def _refuse_by_sight(sectors: Sectors, kind: MediumKind) -> None:
     """Raises the MediaError that fits better than "no file system"."""
     try:
         start = sectors.read(0, 64 * SECTOR)
+        end = sectors.read(max(0, sectors.size - 512), 4)
     except Unreadable:
         return
     if any(start[at : at + len(mark)] == mark for at, mark in _LOCKED):
@@ -100,14 +115,46 @@ def _refuse_blank_or_locked(sectors: Sectors) -> None:
             "The medium is locked with a password. Its scans cannot be read here. Ask the sender "
             "for a copy without a password.",
         )
-    if any(start[at : at + len(mark)] == mark for at, mark in _OTHER) or b"\0NSR0" in start:
-        raise MediaError(
-            "medium-unsupported",
-            "The medium's file system is one that is not read directly. Nothing is lost: copy "
-            "its files to a folder on another computer, and import that folder.",
-        )
+    if packed := _first(_PACKED, start):
+        raise _is_packed(packed)
+    if start[128:132] == b"DICM":
+        raise _is_one_scan()
+    marks = _OTHER + _PARTITIONED if kind is MediumKind.IMAGE else _OTHER
+    name = "discs that are written to like a stick (UDF)" if b"\0NSR0" in start else ""
+    name = name or ("Mac computers (disk image)" if end == b"koly" else _first(marks, start))
+    if name:
+        raise unsupported(name)
     if not any(start):
         raise blank()
+
+
+def _first(marks: tuple[tuple[int, bytes, str], ...], start: bytes) -> str:
+    return next((name for at, mark, name in marks if start[at : at + len(mark)] == mark), "")
+
+
+def unsupported(written_for: str) -> MediaError:
+    """Of a medium that we do not read ourselves; the kernel may, below a mount."""
+    return MediaError(
+        "medium-unsupported",
+        f"The medium is written in a way that is meant for {written_for} and cannot be read here. "
+        "Nothing is lost: copy its files to a plain USB stick on a computer that reads it, and "
+        "bring that; or ask the sender for a CD.",
+    )
+
+
+def _is_packed(name: str) -> MediaError:
+    return MediaError(
+        "medium-packed",
+        f"This is a packed file ({name}), which is not opened here. Nothing was read, nothing is "
+        "lost: unpack it on another computer, and bring the folder or a ZIP file of it.",
+    )
+
+
+def _is_one_scan() -> MediaError:
+    return MediaError(
+        "medium-unreadable",
+        "This is a single scan, not a medium. Nothing was read. Bring the folder in which it lies.",
+    )
 
 
 def _refuse_disc_kind(kind: str) -> None:

@@ -36,6 +36,7 @@ STEPS = 3  # of the ladder: blocks and single sectors, then the bad ones twice m
 HURT = (FileState.HURT, FileState.UNREADABLE)
 
 _REPORT_SECONDS = 0.2
+_SWAP_SECONDS = 2.0  # no tray opens, changes its disc and closes in less
 _UNSURE = ("directory-damaged", "descriptors-damaged", "folder-unreadable")
 
 
@@ -88,6 +89,7 @@ class _Reading:
         self.started = time.monotonic()
         self.deadline = float("inf")  # of the ladder
         self.reported = 0.0
+        self.told = self.started
         self.phase = "first look"
         self.total = sum(e.bytes for e in self.entries.values() if not e.refused)
         self.bytes_done = 0
@@ -111,6 +113,7 @@ class _Reading:
         if self._hurt():
             self._ladder()
         self._tell("checking", force=True)
+        self.source.check_present()
         self.staging.commit()
         self.staging.write_findings(self._findings())
         return self._report()
@@ -291,6 +294,9 @@ class _Reading:
 
     def _tell(self, phase: str, force: bool = False) -> None:
         now = time.monotonic()
+        if now - self.told > _SWAP_SECONDS:
+            self.source.check_present()  # what comes next must still be of this medium
+        self.told = now
         if force or now - self.reported > _REPORT_SECONDS:
             self.reported, self.phase = now, phase
             left = max(0, round(self.deadline - now)) if phase == "retrying" else -1

@@ -20,6 +20,16 @@ class MediumKind(StrEnum):
     NETWORK = "network"  # sent to us by C-STORE or STOW-RS
 
 
+def kind_at(location: Path) -> MediumKind:
+    """What kind of medium a place can hold, by what is there alone: the file is not looked into."""
+    if location.is_dir():
+        return MediumKind.FOLDER
+    if not location.is_block_device():
+        return MediumKind.IMAGE
+    optical = location.resolve().name.startswith("sr")
+    return MediumKind.OPTICAL if optical else MediumKind.USB
+
+
 class DriveState(StrEnum):
     NO_DISC = "no-disc"
     TRAY_OPEN = "tray-open"

@@ -17,7 +17,7 @@ from functools import partial
 from kiosk import media
 from kiosk.engine.drives.trays import asked, open_trays
 from kiosk.engine.parts import Site
-from kiosk.engine.reaching import identify
+from kiosk.engine.reaching import Place, reach
 from kiosk.model.content import Finding, Severity
 from kiosk.model.medium import Drive, DriveState, Medium, MediumKind
 from kiosk.model.work import Event, Intake, IntakeState
@@ -93,7 +93,7 @@ class Drives:
 
     def _take_in(self, drive: Drive, there: Medium, stayed: bool) -> None:
         try:
-            medium = identify(self._site, there)
+            medium = reach(self._site.mounts, there, self._identify)
         except JobFailed as e:
             if e.finding.code in HANGS:
                 with self._site.store.begin() as tx:
@@ -107,6 +107,9 @@ class Drives:
             known = tuple(i for i in known if i.station == self._site.station)
             if not known or not self._is(tx, known[0], drive, medium, stayed):
                 tx.intakes.create(medium, self._site.station)
+
+    def _identify(self, at: Place) -> Medium:
+        return at.named(self._site.identify(at.path, self._site.policy.limits))
 
     def _unreadable(self, there: Medium, failure: Finding, stayed: bool) -> None:
         """One that stayed in is not counted again each time the engine starts."""
