@@ -16,15 +16,24 @@ from kiosk.desk.snapshots import (
     HealthSnapshot,
     Message,
     Mood,
+    ReadOn,
     TouchSnapshot,
     WorklistSnapshot,
     say,
 )
-from kiosk.desk.views import finding, him, it, memory, touch
+from kiosk.desk.views import finding, him, it, memory, touch, verdict
 from kiosk.model.matching import Action, Resolution
-from kiosk.model.medium import Medium, MediumKind
+from kiosk.model.medium import Medium, kind_at
 from kiosk.model.patient import Identifier, LocalPatient, PatientStatus
-from kiosk.model.work import Case, CaseState, DeliveryState, Event, IllegalMove
+from kiosk.model.work import (
+    Case,
+    CaseState,
+    DeliveryState,
+    Event,
+    IllegalMove,
+    Intake,
+    IntakeState,
+)
 from kiosk.policy import Policy
 from kiosk.store import DatabaseBusy, Store, Transaction
 
@@ -145,6 +154,21 @@ class Desk:
         """Asks the engine to open a drive: the hands on the hardware are the engine's."""
         self._allow(Doing.BRING)
         self._journal(Event(EJECT, actor=self.operator.name, data={"device": drive}))
+
+    def read_on(self, intake: int) -> None:
+        """A damaged medium is read once more, with three times the patience: only what is missing
+        of it. The engine goes on where it stopped, under a new ticket."""
+        self._allow(Doing.BRING)
+        with self._writing() as tx:
+            found = _intake(tx, intake)
+            if verdict.read_on(tx, found) is ReadOn.NOTHING:
+                raise Refused(say("KX-433"))
+            if found.state is IntakeState.FAILED:
+                tx.intakes.again(intake, found.medium)
+                return
+            patience = 3 * self._policy.limits.patience_seconds
+            who = (self.operator.name, found.picked)
+            tx.intakes.create(found.medium, found.station, *who, patience)
 
     def finish(self, intake: int) -> None:
         """The screen is done with this disc: the next patient, or idle."""
@@ -309,6 +333,13 @@ def _case(tx: Transaction, case: int) -> Case:
         return tx.cases.get(case)
     except KeyError:
         raise Refused(say("KX-427")) from None
+
+
+def _intake(tx: Transaction, intake: int) -> Intake:
+    try:
+        return tx.intakes.get(intake)
+    except KeyError:
+        raise Refused(say("KX-433")) from None
 
 
 def _delivery_state(tx: Transaction, delivery: int) -> DeliveryState | None:

@@ -114,6 +114,7 @@ class Intake:
     operator: str = ""
     picked: Identifier | None = None  # the patient that the front desk chose
     created_at: str = ""  # ISO 8601 UTC
+    patience: float = 0.0  # seconds for damage that a person asked for; 0: the policy's
     failure: Finding | None = None
 
 

@@ -250,6 +250,11 @@ class Cases:
         data |= {"policy": resolution.policy_hash, "local_key": resolution.local_key}
         self._write("case.decided", id, data, actor=resolution.by)
 
+    def withdraw(self, id: int, ticket: str) -> None:
+        """The same medium was read again under this ticket, and the question is asked there."""
+        self._move(id, CaseState.REJECTED, {})
+        self._write("case.withdrawn", id, {"ticket": ticket})
+
     def back_to_matching(self, id: int, actor: str, reason: str) -> None:
         """The case is matched again, because what is known of its candidates has changed."""
         self._move(id, CaseState.OPEN, _resolved(None))

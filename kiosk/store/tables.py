@@ -58,6 +58,7 @@ intake = Table(
     Column("operator", String(128), nullable=False, default=""),
     Column("picked", PLAIN),
     Column("created_at", String(32), nullable=False),
+    Column("patience", Float, nullable=False, default=0.0),
     Column("failure", PLAIN),
     Column("report", PLAIN),
     Column("ledger", PLAIN),

@@ -9,7 +9,7 @@ import os
 import shutil
 from pathlib import Path
 
-from kiosk.model.medium import staged_name
+from kiosk.model.medium import MANIFEST, staged_name
 
 
 class Vault:
@@ -21,11 +21,7 @@ class Vault:
         """The intake's staging folder, made when it is not there."""
         path = self.root / ticket
         path.mkdir(exist_ok=True, mode=0o700)
-        handle = os.open(self.root, os.O_RDONLY)
-        try:
-            os.fsync(handle)  # the folder itself must survive a power loss, not only what is in it
-        finally:
-            os.close(handle)
+        _fsync(self.root)  # the folder itself must survive a power loss, not only what is in it
         return path
 
     def adopt(self, ticket: str, arrived: Path) -> Path:
@@ -35,6 +31,26 @@ class Vault:
         if arrived.is_dir():
             arrived.replace(folder)  # onto the empty folder that waits for it
         return self.folder(ticket)
+
+    def share(self, ticket: str, with_: str) -> None:
+        """Gives the intake `with_`, which has nothing yet, what the intake `ticket` has staged.
+        Staged files are only ever replaced, so both may hold them. Raises OSError."""
+        mine, theirs = self.root / ticket, self.root / with_
+        if not (mine / MANIFEST).exists() or (theirs / MANIFEST).exists():
+            return
+        half = self.root / f".{with_}.shared"
+        shutil.rmtree(half, ignore_errors=True)
+        half.mkdir(mode=0o700)
+        for path in mine.iterdir():
+            if path.name.isdecimal():
+                os.link(path, half / path.name)
+            elif path.suffix in (".json", ".jsonl"):
+                shutil.copyfile(path, half / path.name)
+                _fsync(half / path.name)
+        _fsync(half)
+        shutil.rmtree(theirs, ignore_errors=True)
+        half.replace(theirs)
+        _fsync(self.root)
 
     def file(self, ticket: str, number: int) -> Path:
         return self.root / ticket / staged_name(number)
@@ -52,3 +68,11 @@ class Vault:
 
     def free_bytes(self) -> int:
         return shutil.disk_usage(self.root).free
+
+
+def _fsync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

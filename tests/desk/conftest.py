@@ -49,6 +49,8 @@ def study(uid: str, images: int, modality: str = "CT") -> Study:
 class World:
     """What the engine, the registration system and the archive would do, step by step."""
 
+    report = ReadReport(DISC, 10, 1, 1000)
+
     def __init__(self, store: rooms.Store) -> None:
         self.at = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
         self.store = store
@@ -103,7 +105,7 @@ class World:
         with self.store.begin() as tx:
             claimed = tx.intakes.claim(IntakeState.RECEIVED, STATION, 60)
             assert claimed is not None
-            tx.intakes.read(claimed[1], ReadReport(DISC, 10, 1, 1000))
+            tx.intakes.read(claimed[1], self.report)
 
     def fail(self, finding: Finding) -> None:
         with self.store.begin() as tx:

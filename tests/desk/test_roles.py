@@ -22,6 +22,7 @@ CALLS: dict[Doing, dict[str, Callable[[Desk], object]]] = {
         "find": lambda d: d.find(NOWHERE, "DOE"),
         "eject": lambda d: d.eject("/dev/sr0"),
         "finish": lambda d: d.finish(NOWHERE),
+        "read_on": lambda d: d.read_on(NOWHERE),
         "to_him": lambda d: d.to_him(NOWHERE),
     },
     Doing.CONFIRM: {"confirm": lambda d: d.confirm(NOWHERE, "1")},

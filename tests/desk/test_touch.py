@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from kiosk.desk.desk import Refused
 from kiosk.desk.snapshots import (
     Grade,
     HimFinishes,
@@ -16,6 +17,7 @@ from kiosk.desk.snapshots import (
     Problem,
     ProblemKind,
     Reading,
+    ReadOn,
     Result,
     SamePerson,
     Stage,
@@ -24,10 +26,12 @@ from kiosk.desk.snapshots import (
 from kiosk.desk.views.touch import seconds_left
 from kiosk.model.content import Finding, Ledger, SeenStudy, Severity, StatedPatient, Verdict
 from kiosk.model.delivery import Answer
-from kiosk.model.medium import DriveState
+from kiosk.model.medium import DriveState, Progress, Span
 from kiosk.model.patient import Identifier, PersonName
 from kiosk.model.work import CaseState, DeliveryState
 from tests.desk.conftest import JANE, JON, MARY, World, study
+
+SCRATCH = (Span(260_096, 2048),)
 
 
 def body(world: World) -> object:
@@ -115,6 +119,72 @@ def test_damage_is_said_in_images(world: World) -> None:
     assert [(n.message.id, n.message.values) for n in shown.notices] == [
         ("KX-120", {"n": 1, "m": 4})
     ]
+
+
+@pytest.mark.parametrize(
+    ("left", "offered"), [({"untried": SCRATCH}, ReadOn.LONGER), ({}, ReadOn.AGAIN)]
+)
+def test_a_scratched_disc_that_is_still_in_can_be_read_once_more(
+    left: dict[str, tuple[Span, ...]], offered: ReadOn, world: World
+) -> None:
+    """KX-121 and a way on: a new intake of the same medium, for the same patient, with more
+    patience."""
+    world.drive(DriveState.DISC_OK)
+    world.report = replace(world.report, unreadable=SCRATCH, **left)
+    picked = Identifier("0012345", "HOSP")
+    world.register("0012345", PersonName("DOE", "JANE"), "19620314", "F")
+    intake = world.insert(picked=picked)
+    ledger = Ledger(files=4, ok=3, unreadable=1)
+    world.catalog(StatedPatient(JANE, (study("1.2.3", 3),)), ledger=ledger)
+    world.match()
+    shown = body(world)
+    assert isinstance(shown, Result)
+    assert [n.message.id for n in shown.notices] == ["KX-120", "KX-121"]
+    assert shown.read_on is offered
+    world.desk().read_on(intake)
+    again = body(world)
+    assert isinstance(again, Reading)
+    with world.store.read() as tx:
+        newest = tx.intakes.get(again.intake)
+    assert (newest.picked, newest.medium) == (picked, world.report.medium)
+    assert newest.patience == 3 * 300
+
+
+def test_a_disc_that_was_taken_out_has_to_be_put_in_again_first(world: World) -> None:
+    """Then nothing need be pressed: the engine knows it."""
+    world.drive(DriveState.TRAY_OPEN)
+    world.report = replace(world.report, unreadable=SCRATCH)
+    intake = world.insert()
+    world.catalog(StatedPatient(JANE, (study("1.2.3", 3),)))
+    with pytest.raises(Refused) as refused:
+        world.desk().read_on(intake)
+    assert refused.value.message.id == "KX-433"
+
+
+def test_a_disc_on_which_the_drive_gave_up_can_be_tried_again_in_its_old_intake(
+    world: World,
+) -> None:
+    """K11: what was read of it is kept."""
+    world.drive(DriveState.DISC_OK)
+    intake = world.insert()
+    world.fail(Finding("reader-stalled", Severity.ERROR))
+    shown = body(world)
+    assert isinstance(shown, Problem)
+    assert shown.read_on is ReadOn.AGAIN
+    world.desk().read_on(intake)
+    again = body(world)
+    assert isinstance(again, Reading)
+    assert again.intake == intake
+
+
+def test_trying_damage_again_is_said_with_its_longest_time(world: World) -> None:
+    """KX-122, in whole minutes."""
+    intake = world.insert()
+    with world.store.begin() as tx:
+        tx.intakes.set_progress(intake, Progress("retrying", 90, 100, seconds_left=241))
+    shown = body(world)
+    assert isinstance(shown, Reading)
+    assert [(n.message.id, n.message.values) for n in shown.notices] == [("KX-122", {"n": 5})]
 
 
 def test_an_accepted_case_leads_to_the_result(world: World) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
+import os
 from pathlib import Path
 
 import pycdlib
@@ -23,6 +25,7 @@ from kiosk.model.medium import (
 from kiosk.policy.sections import Limits
 
 LIMITS = Limits()
+FOR_EVER = 1 << 30
 
 
 def dicom(seed: int, size: int = 9000) -> bytes:
@@ -141,3 +144,24 @@ def findings(into: Path) -> list[Finding]:
 
 def open_disc(sectors: Sectors) -> Disc:
     return Disc(sectors, MediumKind.IMAGE, "disc", LIMITS)
+
+
+class Scratched(Sectors):
+    """A disc whose chosen sectors fail, for ever or for so many tries: the real reader over the
+    one system call, since no file system in a plain CI gives EIO at a chosen place."""
+
+    def __init__(self, image: Path, bad: dict[int, int], error: int = errno.EIO) -> None:
+        super().__init__(os.open(image, os.O_RDONLY), image.stat().st_size)
+        self.bad_bytes, self.error = bad, error
+        self.reads: list[tuple[int, int]] = []
+
+    def transfer(self, into: memoryview, start: int) -> int:
+        self.reads.append((start, len(into)))
+        for at in sorted(b for b in self.bad_bytes if start < b + SECTOR and b < start + len(into)):
+            if at > start:
+                return super().transfer(into[: at - start], start)  # up to the scratch, as Linux
+            self.bad_bytes[at] -= 1
+            if self.bad_bytes[at] <= 0:
+                del self.bad_bytes[at]
+            raise OSError(self.error, os.strerror(self.error))
+        return super().transfer(into, start)

@@ -5,19 +5,20 @@ from __future__ import annotations
 import errno
 import itertools
 import json
-import os
 from pathlib import Path
 
 import pytest
 
 from kiosk.media import MediaError
-from kiosk.media.iso import SECTOR, Sectors
+from kiosk.media.iso import SECTOR
 from kiosk.media.reading import copy
 from kiosk.model.medium import FileState, Progress, SectorMap, Span
 from kiosk.model.plain import from_plain
 from kiosk.policy.sections import Limits
 from tests.media.images import (
+    FOR_EVER,
     LIMITS,
+    Scratched,
     burn,
     codes,
     contents,
@@ -28,29 +29,6 @@ from tests.media.images import (
     staged,
 )
 
-
-class Scratched(Sectors):
-    """A disc whose chosen sectors fail, for ever or for so many tries: the real reader over the
-    one system call, since no file system in a plain CI gives EIO at a chosen place."""
-
-    def __init__(self, image: Path, bad: dict[int, int], error: int = errno.EIO) -> None:
-        super().__init__(os.open(image, os.O_RDONLY), image.stat().st_size)
-        self.bad_bytes, self.error = bad, error
-        self.reads: list[tuple[int, int]] = []
-
-    def transfer(self, into: memoryview, start: int) -> int:
-        self.reads.append((start, len(into)))
-        for at in sorted(b for b in self.bad_bytes if start < b + SECTOR and b < start + len(into)):
-            if at > start:
-                return super().transfer(into[: at - start], start)  # up to the scratch, as Linux
-            self.bad_bytes[at] -= 1
-            if self.bad_bytes[at] <= 0:
-                del self.bad_bytes[at]
-            raise OSError(self.error, os.strerror(self.error))
-        return super().transfer(into, start)
-
-
-FOR_EVER = 1 << 30
 FILES = some_files(6, 40 * SECTOR)
 HIT = "IMAGES/IM0003"
 

@@ -32,6 +32,7 @@ from kiosk.desk.snapshots import (
     Problem,
     ProblemKind,
     Reading,
+    ReadOn,
     Result,
     SamePerson,
     Stage,
@@ -152,7 +153,11 @@ SENDING = replace(
             ),
         ),
     ),
-    notices=(Notice(Mood.CARE, say("KX-120", n=14, m=413)),),
+    notices=(
+        Notice(Mood.CARE, say("KX-120", n=14, m=413)),
+        Notice(Mood.NOTE, say("KX-121")),
+    ),
+    read_on=ReadOn.LONGER,
 )
 ARCHIVE_AWAY = replace(
     SENDING,
@@ -220,7 +225,7 @@ TOUCH: dict[str, TouchBody] = {
     "K5-starting-drive": Reading(
         "MAPLE-27", 7, notices=(Notice(Mood.BUSY, say("KX-104", n=12)),), drive="A1"
     ),
-    "K5-scratched": replace(READING, notices=(Notice(Mood.CARE, say("KX-120", n=3, m=412)),)),
+    "K5-scratched": replace(READING, notices=(Notice(Mood.CARE, say("KX-122", n=4)),)),
     "K5-copied": replace(
         READING,
         phase=Phase.CHECKING,

@@ -27,6 +27,14 @@ class Idle:
     off: Message | None = None
 
 
+class ReadOn(StrEnum):
+    """What reading the medium once more can add."""
+
+    NOTHING = ""
+    LONGER = "longer"  # there was no time to try everywhere
+    AGAIN = "again"  # everywhere was tried; cleaned or elsewhere it may read
+
+
 class Phase(StrEnum):
     COPYING = "copying"
     CHECKING = "checking"
@@ -92,6 +100,7 @@ class HimFinishes:
     images: int = 0
     notices: tuple[Notice, ...] = ()
     drive: str = ""
+    read_on: ReadOn = ReadOn.NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +134,7 @@ class Result:
     files: int = 0
     notices: tuple[Notice, ...] = ()
     drive: str = ""
+    read_on: ReadOn = ReadOn.NOTHING
 
 
 class ProblemKind(StrEnum):
@@ -147,6 +157,7 @@ class Problem:
     facts: tuple[Message, ...] = ()
     studies: tuple[StudyLine, ...] = ()
     drive: str = ""
+    read_on: ReadOn = ReadOn.NOTHING
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,6 @@ from kiosk.desk.views.rows import HIM, case_lines, reason_codes
 from kiosk.model.content import Ledger, Severity
 from kiosk.model.delivery import Change, Plan
 from kiosk.model.matching import Action, Candidate
-from kiosk.model.medium import DriveState, MediumKind
 from kiosk.model.plain import from_plain
 from kiosk.model.work import Case, CaseState, Intake, IntakeState
 from kiosk.store import Transaction
@@ -89,15 +88,6 @@ def _idle(tx: Transaction, station: str) -> Idle:
     return Idle(lines, (Notice(Mood.NOTE, say("KX-150")),) if away else ())
 
 
-def _drive(tx: Transaction, intake: Intake) -> str:
-    """The device to open, as long as the disc lies in a drive of ours."""
-    if intake.medium.kind is not MediumKind.OPTICAL:
-        return ""
-    states = {d.device: d.state for d in tx.intakes.drives(intake.station)}
-    device = intake.medium.location
-    return device if states.get(device, DriveState.DISC_OK) is DriveState.DISC_OK else ""
-
-
 def _copying(tx: Transaction, intake: Intake, now: datetime, signed_in: bool) -> Reading:
     said = verdict.at_first_look(tx, intake, signed_in)
     studies = verdict.studies_seen(tx, intake) if signed_in else ()
@@ -105,7 +95,7 @@ def _copying(tx: Transaction, intake: Intake, now: datetime, signed_in: bool) ->
     progress = tx.intakes.progress(intake.id)
     if progress is None:
         seconds = int((now - datetime.fromisoformat(intake.created_at)).total_seconds())
-        drive = _drive(tx, intake)
+        drive = verdict.drive_of(tx, intake)
         slow = seconds >= SLOW_DRIVE_SECONDS and bool(drive) and said is None
         notices = (Notice(Mood.BUSY, say("KX-104", n=seconds)),) if slow else before
         return Reading(
@@ -125,8 +115,8 @@ def _copying(tx: Transaction, intake: Intake, now: datetime, signed_in: bool) ->
         files_total=progress.files_total,
         seconds_left=left,
         studies=studies,
-        notices=before,
-        drive=_drive(tx, intake),
+        notices=(*verdict.slowly(progress), *before),
+        drive=verdict.drive_of(tx, intake),
     )
 
 
@@ -153,7 +143,7 @@ def _checking(tx: Transaction, intake: Intake, signed_in: bool) -> Reading:
         studies=verdict.studies_seen(tx, intake) if signed_in else (),
         notices=verdict.again(tx, intake),
         copied=True,
-        drive=_drive(tx, intake),
+        drive=verdict.drive_of(tx, intake),
     )
 
 
@@ -182,19 +172,12 @@ def _matching(tx: Transaction, intake: Intake, cases: tuple[Case, ...]) -> Readi
         studies=studies,
         notices=(
             *verdict.changed(tx, intake, cases, len(studies)),
-            *damage(studies, ledger),
+            *verdict.damage(tx, intake, studies, ledger),
             *verdict.again(tx, intake),
         ),
         copied=True,
-        drive=_drive(tx, intake),
+        drive=verdict.drive_of(tx, intake),
     )
-
-
-def damage(studies: tuple[StudyLine, ...], ledger: Ledger) -> tuple[Notice, ...]:
-    """KX-120 where images are missing or hurt, and nothing otherwise: warn only on a difference."""
-    hurt = sum(s.damaged for s in studies) + ledger.unreadable
-    total = sum(s.images for s in studies) + ledger.unreadable
-    return (Notice(Mood.CARE, say("KX-120", n=hurt, m=total)),) if hurt else ()
 
 
 def _asks(tx: Transaction, intake: Intake, case: Case) -> TouchBody:
@@ -224,7 +207,7 @@ def _asks(tx: Transaction, intake: Intake, case: Case) -> TouchBody:
         verdict.changed(tx, intake, (case,), len(studies)),
         studies=len(studies),
         images=sum(s.images for s in studies),
-        drive=_drive(tx, intake),
+        drive=verdict.drive_of(tx, intake),
     )
 
 
@@ -262,10 +245,11 @@ def _him(tx: Transaction, intake: Intake, cases: tuple[Case, ...]) -> HimFinishe
         sum(s.images for s in studies),
         (
             *verdict.changed(tx, intake, cases, len(studies)),
-            *damage(studies, ledger),
+            *verdict.damage(tx, intake, studies, ledger),
             *verdict.again(tx, intake),
         ),
-        _drive(tx, intake),
+        verdict.drive_of(tx, intake),
+        verdict.read_on(tx, intake),
     )
 
 
@@ -283,10 +267,11 @@ def _result(tx: Transaction, intake: Intake, cases: tuple[Case, ...]) -> Result:
         ledger.files,
         (
             *verdict.changed(tx, intake, cases, len(studies)),
-            *damage(studies, ledger),
+            *verdict.damage(tx, intake, studies, ledger),
             *verdict.again(tx, intake),
         ),
-        _drive(tx, intake),
+        verdict.drive_of(tx, intake),
+        verdict.read_on(tx, intake),
     )
 
 
@@ -349,7 +334,8 @@ PROBLEMS: dict[str, tuple[ProblemKind, str]] = {
 def _problem(tx: Transaction, intake: Intake) -> Problem:
     ledger = tx.intakes.ledger(intake.id) or Ledger()
     kind, message = problem_of(intake, ledger)
-    return Problem(intake.ticket, intake.id, kind, message, drive=_drive(tx, intake))
+    drive, more = verdict.drive_of(tx, intake), verdict.read_on(tx, intake)
+    return Problem(intake.ticket, intake.id, kind, message, drive=drive, read_on=more)
 
 
 def problem_of(intake: Intake, ledger: Ledger) -> tuple[ProblemKind, Message]:

@@ -1,15 +1,17 @@
-"""One plain sentence for what a disc is: at first look, then as the catalog has it."""
+"""One plain sentence for what a disc is, at first look, then as the catalog has it; and for what of
+it could not be read."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from kiosk.desk.snapshots import Message, Mood, Notice, Outcome, Stage, StudyLine, say
+from kiosk.desk.snapshots import Message, Mood, Notice, Outcome, ReadOn, Stage, StudyLine, say
 from kiosk.desk.views.differences import compare_field
 from kiosk.desk.views.rows import case_lines
-from kiosk.model.content import Verdict
+from kiosk.model.content import Ledger, Verdict
+from kiosk.model.medium import DriveState, MediumKind, Progress
 from kiosk.model.patient import PatientIdentity
-from kiosk.model.work import Case, Intake
+from kiosk.model.work import Case, Intake, IntakeState
 from kiosk.store import Transaction
 
 NO_SCANS = {
@@ -123,3 +125,52 @@ def again(tx: Transaction, intake: Intake) -> tuple[Notice, ...]:
     day = datetime.fromisoformat(before[0].created_at).astimezone().date()
     said = say("KX-301", date=day, state=say(f"stage.{worst.value}"))
     return (Notice(Mood.NOTE, said),)
+
+
+# -- damage ------------------------------------------------------------------------------------
+
+DRIVE_GAVE_UP = ("reader-stalled", "reader-died", "medium-unreadable", "medium-removed")
+
+
+def damage(
+    tx: Transaction, intake: Intake, studies: tuple[StudyLine, ...], ledger: Ledger
+) -> tuple[Notice, ...]:
+    """KX-120 where images are missing or hurt and KX-121 where they may still be had; nothing
+    otherwise: warn only on a difference."""
+    hurt = sum(s.damaged for s in studies) + ledger.unreadable
+    total = sum(s.images for s in studies) + ledger.unreadable
+    if not hurt:
+        return ()
+    report = tx.intakes.report(intake.id)
+    said = Notice(Mood.CARE, say("KX-120", n=hurt, m=total))
+    better = report is not None and report.damaged
+    return (said, Notice(Mood.NOTE, say("KX-121"))) if better else (said,)
+
+
+def slowly(progress: Progress) -> tuple[Notice, ...]:
+    """KX-122 while damage is tried again, with the minutes that this may take at most."""
+    if progress.phase != "retrying":
+        return ()
+    minutes = max(1, -(-progress.seconds_left // 60))
+    return (Notice(Mood.CARE, say("KX-122", n=minutes)),)
+
+
+def drive_of(tx: Transaction, intake: Intake) -> str:
+    """The device to open, as long as the disc lies in a drive of ours."""
+    if intake.medium.kind is not MediumKind.OPTICAL:
+        return ""
+    states = {d.device: d.state for d in tx.intakes.drives(intake.station)}
+    device = intake.medium.location
+    return device if states.get(device, DriveState.DISC_OK) is DriveState.DISC_OK else ""
+
+
+def read_on(tx: Transaction, intake: Intake) -> ReadOn:
+    """What one more reading may add, of a medium that is still there."""
+    if intake.medium.kind is MediumKind.OPTICAL and not drive_of(tx, intake):
+        return ReadOn.NOTHING
+    if intake.state is IntakeState.FAILED and intake.failure is not None:
+        return ReadOn.AGAIN if intake.failure.code in DRIVE_GAVE_UP else ReadOn.NOTHING
+    report = tx.intakes.report(intake.id)
+    if report is None or not report.damaged:
+        return ReadOn.NOTHING
+    return ReadOn.LONGER if report.untried else ReadOn.AGAIN

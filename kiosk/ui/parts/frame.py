@@ -131,6 +131,13 @@ class TouchScreen(Screen):
             self._foot.addWidget(button)
         self.footer.setVisible(bool(recipe))
 
+    def once_more(self, body: Any) -> tuple[Button, ...]:
+        """The way to have a damaged disc read once more, where that may add something."""
+        if not body.read_on:
+            return ()
+        text = f"button.read-{body.read_on.value}"
+        return (self.button(text, "read-on", icon="retry", intake=body.intake),)
+
     def button(
         self, message_id: str, command: str, kind: str = "wide", icon: str = "", **needs: Any
     ) -> Button:

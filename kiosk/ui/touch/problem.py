@@ -62,9 +62,9 @@ class ProblemScreen(TouchScreen):
         self.body.addWidget(Line(code, "small"))
 
     def _ways_on(self, body: Problem) -> None:
-        left = [self.button("button.finish", "finish", icon="next", intake=body.intake)]
+        done = self.button("button.finish", "finish", icon="next", intake=body.intake)
+        back = self.once_more(body)
         if body.drive:
             out = self.button("button.give-back", "eject", icon="eject", drive=body.drive)
-            self.foot(out, right=tuple(left))
-        else:
-            self.foot(right=tuple(left))
+            back = (out, *back)
+        self.foot(*back, right=(done,))

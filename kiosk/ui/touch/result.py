@@ -75,11 +75,11 @@ class ResultScreen(TouchScreen):
 
     def _ways_on(self, body: Result) -> None:
         done = self.button("button.next-patient", "finish", "main", "next", intake=body.intake)
+        back = self.once_more(body)
         if body.drive:
             out = self.button("button.take-out", "eject", icon="eject", drive=body.drive)
-            self.foot(out, main=done)
-        else:
-            self.foot(main=done)
+            back = (out, *back)
+        self.foot(*back, main=done)
 
 
 def patient_card(look: Look, patient: PatientLine) -> Card:

@@ -22,11 +22,11 @@ class TicketScreen(TouchScreen):
         for notice in body.notices:
             self.body.addWidget(NoticePanel(look, notice))
         done = self.button("button.finish", "finish", "main", "next", intake=body.intake)
+        back = self.once_more(body)
         if body.drive:
             out = self.button("button.take-out", "eject", icon="eject", drive=body.drive)
-            self.foot(out, main=done)
-        else:
-            self.foot(main=done)
+            back = (out, *back)
+        self.foot(*back, main=done)
 
     def _next(self, body: HimFinishes) -> QWidget:
         look, words = self.look, self.look.words
