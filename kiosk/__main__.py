@@ -60,13 +60,14 @@ def import_(
     patient: Annotated[str, typer.Option(help="The patient picked: ID or ID^ISSUER.")] = "",
     operator: Annotated[str, typer.Option(help="Who does this, for the journal.")] = "",
     wait: Annotated[float | None, typer.Option(help="Seconds to wait at most.")] = None,
+    patience: Annotated[float, typer.Option(help="Seconds for damage, instead of 300.")] = 0.0,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
     """The whole path: read, match, send, verify; waits until done or a person is needed."""
     picked = Identifier.parse(patient) if patient else None
     with opened(config) as context:
-        intake = importing.receive(context, medium, operator, picked)
+        intake = importing.receive(context, medium, operator, picked, patience)
         stopped = importing.drive(context, intake, wait)
         document = importing.report(context, intake.id)
         code = importing.exit_code(context, intake.id, stopped)

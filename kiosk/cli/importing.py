@@ -26,8 +26,15 @@ POLL_SECONDS = 0.25
 FINAL = {IntakeState.CLOSED, IntakeState.REJECTED, IntakeState.FAILED, IntakeState.ABORTED}
 
 
-def receive(context: Context, location: Path, operator: str, picked: Identifier | None) -> Intake:
-    """A new intake for the medium. Ends the program where there is none to read."""
+def receive(
+    context: Context,
+    location: Path,
+    operator: str,
+    picked: Identifier | None,
+    patience: float = 0.0,
+) -> Intake:
+    """A new intake for the medium, which goes on where an earlier one of the same damaged medium
+    stopped. Ends the program where there is none to read."""
     if picked is not None and not picked.issuer:
         picked = Identifier(picked.value, context.policy.identity.local_issuer)
     if not context.policy.destination:
@@ -41,7 +48,7 @@ def receive(context: Context, location: Path, operator: str, picked: Identifier 
     except sandbox.JobFailed as e:
         fail(e.finding.detail, code_of_failure(e.finding))
     with context.store.begin() as tx:
-        return tx.intakes.create(medium, context.policy.site.station, operator, picked)
+        return tx.intakes.create(medium, context.policy.site.station, operator, picked, patience)
 
 
 def drive(context: Context, intake: Intake, wait: float | None) -> str:
