@@ -1,10 +1,12 @@
 """What we change: a header, a resolution and the policy become a new header and what it replaced.
 
-`plan` decides once per study what will be written; what HIM is shown is what `apply` then writes
-into each header, byte for byte, however often it runs. Pixel data are never read, never changed.
+`prepare` looks at what a medium's headers say and break, once, in a sandboxed child; `plan` decides
+once per study what will be written; what HIM is shown is what `apply` then writes into each header,
+byte for byte, however often it runs. Pixel data are never changed.
 """
 
 from kiosk.coercion.applying import apply, sent_as
 from kiosk.coercion.planning import plan
+from kiosk.coercion.preparing import prepare
 
-__all__ = ["apply", "plan", "sent_as"]
+__all__ = ["apply", "plan", "prepare", "sent_as"]

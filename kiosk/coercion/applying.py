@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import zlib
 from pathlib import Path
 
-from kiosk.coercion.elements import BIG, EXPLICIT, IMPLICIT, Encoding, Malformed, encode
+from kiosk.coercion.encoding.elements import EXPLICIT, IMPLICIT, Encoding, Malformed, encode
+from kiosk.coercion.recoding import Privates
 from kiosk.coercion.rewriting import rewrite
 from kiosk.coercion.tail import Tail, find_tail
 from kiosk.model.content import Instance, InstanceStatus
@@ -20,15 +20,16 @@ from kiosk.model.delivery import (
 
 IMPLICIT_LE, EXPLICIT_LE = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
 DEFLATED, EXPLICIT_BE = "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"
-ENCODINGS = {IMPLICIT_LE: IMPLICIT, EXPLICIT_BE: BIG}  # every other one is Explicit VR LE
+EXPANDED = (DEFLATED, EXPLICIT_BE)  # `prepare` writes these anew, in Explicit VR Little Endian
+GE_IMPLICIT = "1.2.840.113619.5.2"  # with pixel data of the other byte order
+ENCODINGS = {IMPLICIT_LE: IMPLICIT, GE_IMPLICIT: IMPLICIT}  # every other one is Explicit VR LE
 
-HEADER_BYTES = 256 * 1024 * 1024  # more before the pixels is no header; also what inflates
+HEADER_BYTES = 256 * 1024 * 1024  # more before the pixels is no header
 
 
 def sent_as(transfer_syntax_uid: str) -> str:
-    """The transfer syntax in which `apply` hands on an instance stored in this one: deflated ones
-    are inflated, since the splice needs bytes and few archives take Deflated."""
-    return EXPLICIT_LE if transfer_syntax_uid == DEFLATED else transfer_syntax_uid
+    """The transfer syntax in which an instance stored in this one is handed on."""
+    return EXPLICIT_LE if transfer_syntax_uid in EXPANDED else transfer_syntax_uid
 
 
 def apply(source: Path, instance: Instance, plan: Plan) -> Coerced:
@@ -40,11 +41,11 @@ def apply(source: Path, instance: Instance, plan: Plan) -> Coerced:
     """
     if instance.status is not InstanceStatus.OK:
         raise CoercionRefused("The file is damaged or unsupported, so it is held and not sent.")
+    uid = dict(plan.uids).get(instance.sop_instance_uid, instance.sop_instance_uid)
     try:
-        data, tail = _read(source, instance, plan.drop_private)
-        header, changes = rewrite(data, _encoding(instance), plan)
-        syntax = sent_as(instance.transfer_syntax_uid)
-        meta = _meta(instance.sop_class_uid, instance.sop_instance_uid, syntax)
+        meta = _meta(instance.sop_class_uid, uid, instance.transfer_syntax_uid)
+        data, tail = _read(source, instance, plan)
+        header, changes = rewrite(data, encoding_of(instance), plan, uid)
     except Malformed as e:
         raise CoercionRefused(
             f"The header cannot be changed without risk: {e}. The image is held as it came; "
@@ -57,46 +58,42 @@ def apply(source: Path, instance: Instance, plan: Plan) -> Coerced:
         ) from None
     return Coerced(
         sop_class_uid=instance.sop_class_uid,
-        sop_instance_uid=instance.sop_instance_uid,
-        transfer_syntax_uid=syntax,
+        sop_instance_uid=uid,
+        transfer_syntax_uid=instance.transfer_syntax_uid,
         meta=meta,
         header=header,
         tail=source,
         tail_offset=tail.offset,
         tail_length=tail.length,
         changes=(*changes, *tail.changes),
+        pixels=instance.pixels,
+        pixels_at=tail.pixels_at - tail.offset,
+        pixels_length=tail.pixels_length,
     )
 
 
-def _encoding(instance: Instance) -> Encoding:
+def encoding_of(instance: Instance) -> Encoding:
+    """How the data set is encoded. Raises CoercionRefused where it has to be written anew first."""
+    if instance.transfer_syntax_uid in EXPANDED:
+        raise CoercionRefused(
+            "The file is deflated or big endian and could not be written anew. The image is held."
+        )
     return ENCODINGS.get(instance.transfer_syntax_uid, EXPLICIT)
 
 
-def _read(source: Path, instance: Instance, drop_private: bool) -> tuple[bytes, Tail]:
-    deflated = instance.transfer_syntax_uid == DEFLATED
+def _read(source: Path, instance: Instance, plan: Plan) -> tuple[bytes, Tail]:
+    encoding = encoding_of(instance)
     with source.open("rb") as f:
         size = f.seek(0, 2)
-        until = size if deflated else instance.pixel_offset
-        if not instance.dataset_offset <= until <= size:
+        length = instance.pixel_offset - instance.dataset_offset
+        if not 0 <= length <= size - instance.dataset_offset:
             raise Malformed("the file is shorter than when it was cataloged")
-        if until - instance.dataset_offset > HEADER_BYTES:
+        if length > HEADER_BYTES:
             raise Malformed(f"what comes before the pixels is larger than {HEADER_BYTES} bytes")
         f.seek(instance.dataset_offset)
-        data = f.read(until - instance.dataset_offset)
-        if deflated:
-            return _inflate(data), Tail(size, 0)
-        return data, find_tail(f.fileno(), until, size, _encoding(instance), drop_private)
-
-
-def _inflate(data: bytes) -> bytes:
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    try:
-        inflated = inflater.decompress(data, HEADER_BYTES)
-    except zlib.error:
-        raise Malformed("the deflated data set cannot be inflated") from None
-    if inflater.unconsumed_tail or not inflater.eof:
-        raise Malformed(f"the deflated data set is cut short or inflates past {HEADER_BYTES} bytes")
-    return inflated
+        data = f.read(length)
+        privates = Privates(plan.drop_private, frozenset(plan.private_creators))
+        return data, find_tail(f.fileno(), instance.pixel_offset, size, encoding, privates)
 
 
 def _meta(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> bytes:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import unicodedata
+from dataclasses import replace
 from datetime import UTC, datetime
-from functools import lru_cache
-
-from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
 
 from kiosk import __version__
-from kiosk.model.content import StatedPatient, Study
-from kiosk.model.delivery import Attribute, Change, CoercionRefused, ImportOrder, Plan
+from kiosk.coercion.foreseeing import foreseen
+from kiosk.coercion.wording import attribute, clip, code, exact, person_name, sequence
+from kiosk.model.content import Said, StatedPatient, Study
+from kiosk.model.delivery import Attribute, CoercionRefused, ImportOrder, Plan
 from kiosk.model.matching import Action, Resolution
-from kiosk.model.patient import Identifier, PatientIdentity, PersonName
+from kiosk.model.patient import Identifier, PatientIdentity
 from kiosk.policy import Policy
 
 MANUFACTURER = "Kiosk"
+REPLACED = ("invalid", "rejected")  # the other new UIDs are for single files
 ENTITY_TYPES = frozenset({"DNS", "EUI64", "ISO", "URI", "UUID", "X400", "X500"})  # (0040,0033)
 
 
@@ -26,13 +26,16 @@ def plan(
     policy: Policy,
     at: str,
     order: ImportOrder | None = None,
+    *,
+    reason: str = "COERCE",
 ) -> Plan:
     """What will be written into every header of `study`, given who decided what about `stated`.
 
     `at` is ISO 8601 (UTC unless it says otherwise): the only clock there is. At IMPORT_ONLY the
     resolution's `local` is a number made for these scans alone; without one the stated identity
-    stays as it is. Raises CoercionRefused where nothing may be
-    sent at all, or an identifier cannot be written in DICOM as it is.
+    stays as it is. `reason` is CORRECT where an earlier import is put right (PS3.3 C.12.1.1.9).
+    Raises CoercionRefused where nothing may be sent at all, or an identifier cannot be written in
+    DICOM as it is.
     """
     if resolution.action is Action.NOT_OURS:
         raise CoercionRefused("These scans were rejected as not ours. Nothing may be sent.")
@@ -45,16 +48,39 @@ def plan(
         )
     if local is not None:
         attributes += _patient(local, policy)
-    appended = (_contribution(policy, moment), _provenance(study, policy, moment))
+    appended = (_contribution(policy, moment), _provenance(study, policy, moment, reason))
     ordered = tuple(sorted(attributes, key=lambda a: a.tag))
-    return Plan(
+    made = Plan(
         study_instance_uid=study.study_instance_uid,
         attributes=ordered,
         appended=appended,
         keep_stated_id=local is not None,
-        drop_private=policy.coercion.private_elements == "drop",
-        changes=_foreseen(stated.identity, study, ordered, appended),
+        drop_private=policy.coercion.private_elements != "keep",
+        private_creators=_kept_creators(policy),
+        uids=tuple((u.was, u.now) for u in study.uids if u.why in REPLACED),
+        mend=bool(study.mended or study.uids),
     )
+    known = study if study.said else replace(study, said=_cataloged(stated.identity, study))
+    return replace(made, changes=foreseen(made, known))
+
+
+def _kept_creators(policy: Policy) -> tuple[str, ...]:
+    listed = policy.coercion.private_elements == "listed"
+    return policy.coercion.private_creators if listed else ()
+
+
+def _cataloged(stated: PatientIdentity, study: Study) -> tuple[Said, ...]:
+    """What the catalog knows of headers that were not surveyed."""
+    known = {
+        "PatientName": stated.name.to_dicom(),
+        "PatientID": stated.identifier.value,
+        "IssuerOfPatientID": stated.identifier.issuer,
+        "PatientBirthDate": stated.birth_date,
+        "PatientSex": stated.sex,
+        "AccessionNumber": study.accession_number,
+    }
+    count = max(1, len(study.instances))
+    return tuple(Said(attribute(k).tag, text, count) for k, text in known.items())
 
 
 def _moment(at: str) -> str:
@@ -64,26 +90,13 @@ def _moment(at: str) -> str:
     return moment.strftime("%Y%m%d%H%M%S.%f%z")
 
 
-def attribute(keyword: str, value: str = "") -> Attribute:
-    tag = tag_for_keyword(keyword)
-    assert tag is not None
-    return Attribute(int(tag), dictionary_VR(tag), value)
-
-
-def sequence(keyword: str, *items: tuple[Attribute, ...]) -> Attribute:
-    tag = tag_for_keyword(keyword)
-    assert tag is not None
-    ordered = tuple(tuple(sorted(item, key=lambda a: a.tag)) for item in items)
-    return Attribute(int(tag), "SQ", items=ordered)
-
-
 def _patient(local: PatientIdentity, policy: Policy) -> list[Attribute]:
     """The local identity. What the hospital does not know stays as the disc has it."""
     identifier = local.identifier
     issuer = identifier.issuer or policy.identity.local_issuer
     found = [
-        attribute("PatientID", _exact(identifier.value, 64)),
-        attribute("IssuerOfPatientID", _exact(issuer, 64)),
+        attribute("PatientID", exact(identifier.value, 64)),
+        attribute("IssuerOfPatientID", exact(issuer, 64)),
         sequence("IssuerOfPatientIDQualifiersSequence", *_qualifiers(identifier)),
     ]
     if local.name:
@@ -100,7 +113,7 @@ def _qualifiers(identifier: Identifier) -> list[tuple[Attribute, ...]]:
         return []
     return [
         (
-            attribute("UniversalEntityID", _exact(identifier.universal_id, 1024)),
+            attribute("UniversalEntityID", exact(identifier.universal_id, 1024)),
             attribute("UniversalEntityIDType", identifier.universal_id_type),
         )
     ]
@@ -111,7 +124,7 @@ def _accession(order: ImportOrder | None) -> list[Attribute]:
     Original Attributes Sequence."""
     number = order.accession_number if order else ""
     return [
-        attribute("AccessionNumber", _exact(number, 16)),
+        attribute("AccessionNumber", exact(number, 16)),
         sequence("IssuerOfAccessionNumberSequence"),
     ]
 
@@ -121,9 +134,9 @@ def _request(order: ImportOrder | None) -> list[Attribute]:
         return [sequence("RequestAttributesSequence")]
     stated = {
         "StudyInstanceUID": order.study_instance_uid,
-        "RequestedProcedureID": _exact(order.requested_procedure_id, 16),
+        "RequestedProcedureID": exact(order.requested_procedure_id, 16),
         "RequestedProcedureDescription": clip(order.requested_procedure_description, 64),
-        "ScheduledProcedureStepID": _exact(order.scheduled_step_id, 16),
+        "ScheduledProcedureStepID": exact(order.scheduled_step_id, 16),
         "ScheduledProcedureStepDescription": clip(order.scheduled_step_description, 64),
     }
     item = tuple(attribute(keyword, value) for keyword, value in stated.items() if value)
@@ -137,14 +150,6 @@ def _request(order: ImportOrder | None) -> list[Attribute]:
     ]
     codes = [code(c.value, c.scheme, c.meaning) for c in order.procedure_codes]
     return [*found, sequence("ProcedureCodeSequence", *codes)] if codes else found
-
-
-def code(value: str, scheme: str, meaning: str) -> tuple[Attribute, ...]:
-    return (
-        attribute("CodeValue", _exact(value, 16)),
-        attribute("CodingSchemeDesignator", _exact(scheme, 16)),
-        attribute("CodeMeaning", clip(meaning, 64)),
-    )
 
 
 def _contribution(policy: Policy, moment: str) -> Attribute:
@@ -166,86 +171,13 @@ def _contribution(policy: Policy, moment: str) -> Attribute:
     return sequence("ContributingEquipmentSequence", tuple(item))
 
 
-def _provenance(study: Study, policy: Policy, moment: str) -> Attribute:
+def _provenance(study: Study, policy: Policy, moment: str, reason: str) -> Attribute:
     """The constant part of the new Original Attributes item (PS3.3 C.12.1.1.9)."""
     system = policy.coercion.modifying_system or f"{policy.site.name} {policy.site.station}"
     item = (
         attribute("SourceOfPreviousValues", clip(study.institution, 64)),
         attribute("AttributeModificationDateTime", moment),
         attribute("ModifyingSystem", clip(system, 64)),
-        attribute("ReasonForTheAttributeModification", "COERCE"),
+        attribute("ReasonForTheAttributeModification", reason),
     )
     return sequence("OriginalAttributesSequence", item)
-
-
-def person_name(name: PersonName) -> str:
-    """PN text (PS3.5 6.2): 64 characters a group, the least important components given up
-    first when a group is longer, and nothing that would end a component or a value early."""
-    parts = [name.family, name.given, name.middle, name.prefix, name.suffix]
-    parts = [clip(part, 64, forbidden="\\^=") for part in parts]
-    for least in (3, 4, 2):  # prefix, suffix, middle
-        if len("^".join(parts).rstrip("^")) > 64:
-            parts[least] = ""
-    alphabetic = "^".join(parts).rstrip("^")[:64].rstrip()
-    groups = (alphabetic, *(clip(g, 64, "\\=") for g in (name.ideographic, name.phonetic)))
-    return "=".join(groups).rstrip("=")
-
-
-def clip(text: str, length: int, forbidden: str = "\\") -> str:
-    """`text` without control characters and `forbidden` ones, at most `length` characters."""
-    if text.isprintable() and not any(c in text for c in forbidden):
-        return text[:length].strip()
-    kept = (
-        " " if c in forbidden or unicodedata.category(c) in ("Cc", "Cs", "Cn") else c for c in text
-    )
-    return "".join(kept)[:length].strip()
-
-
-def _exact(text: str, length: int) -> str:
-    """An identifier: as it is, or not at all. A number cut short is another patient's."""
-    if clip(text, length) != text.strip():
-        raise CoercionRefused(
-            "An identifier is too long for DICOM or has a character that DICOM forbids. "
-            "The scans cannot be filed under it; correct it where it was registered."
-        )
-    return text.strip()
-
-
-def _foreseen(
-    was: PatientIdentity,
-    study: Study,
-    attributes: tuple[Attribute, ...],
-    appended: tuple[Attribute, ...],
-) -> tuple[Change, ...]:
-    """The plan in words, as far as the catalog knows what the headers have."""
-    known = {
-        "PatientName": was.name.to_dicom(),
-        "PatientID": was.identifier.value,
-        "IssuerOfPatientID": was.identifier.issuer,
-        "PatientBirthDate": was.birth_date,
-        "PatientSex": was.sex,
-        "AccessionNumber": study.accession_number,
-    }
-    rows = []
-    for a in attributes:
-        before, after = known.get(keyword_for_tag(a.tag), ""), describe(a)
-        if before != after:
-            rows.append(change(a.tag, before, after))
-    rows += [change(a.tag, "", "one item more") for a in appended]
-    return tuple(sorted(rows, key=lambda row: row.tag))
-
-
-def change(tag: int, was: str, now: str) -> Change:
-    return Change(*_names(tag), was, now)
-
-
-@lru_cache(maxsize=1024)
-def _names(tag: int) -> tuple[str, str]:
-    return f"({tag >> 16:04x},{tag & 0xFFFF:04x})", keyword_for_tag(tag)
-
-
-def describe(a: Attribute) -> str:
-    """An attribute's value for people: the values of a sequence's items in one line."""
-    if a.vr != "SQ":
-        return a.value
-    return "; ".join(", ".join(filter(None, map(describe, item))) for item in a.items)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
-from kiosk.coercion import charsets
-from kiosk.coercion.elements import Element, Header, encode, encode_item
+from kiosk.coercion.encoding import charsets
+from kiosk.coercion.encoding.elements import Element, Header, encode, encode_item
+from kiosk.coercion.encoding.mending import LEGAL, UNITS, is_legal, mended_text
 from kiosk.coercion.recoding import Recoder, is_private, known_vr, public_vr
 
 PATIENT_ID, ISSUER, ACCESSION = 0x00100020, 0x00100021, 0x00080050
@@ -22,16 +21,16 @@ def old_values(header: Header, kept: set[int], recoder: Recoder) -> list[bytes]:
     sequence, one for each item (dciodvfy allows it one item only)."""
     blocks = {t & 0xFFFF0000 | t >> 8 & 0xFF for t in kept if is_private(t) and t & 0xFFFF > 0xFFF}
     blocks = {creator for creator in blocks if header.element(creator)}
-    old = Recoder(header.encoding, (), drop_private=recoder.drop_private)
+    old = Recoder(header.encoding, (), privates=recoder.privates)
     values, illegal = [], []
-    for tag in sorted({*kept, *ALWAYS_KEPT, *blocks}):
+    for tag in sorted({*kept, *blocks}):
         element = header.element(tag)
         if element is None:
             values.append(encode(tag, public_vr(tag), b"", header.encoding))
         elif not _legal(header.data, element, recoder.charset):
             values.append(encode(tag, known_vr(element, {}), b"", header.encoding))
             illegal.append(element)
-        elif recoder.drop_private:
+        elif recoder.privates.drop:
             values.append(old.element(header.data, element, {}))
         else:
             values.append(header.data[element.start : element.end])
@@ -61,22 +60,14 @@ def _item(header: Header, values: list[bytes], nonconforming: Element | None) ->
     return found + encode(NONCONFORMING, b"SQ", encode_item(content, encoding), encoding)
 
 
-_LEGAL = {  # what one value may be (PS3.5 6.2)
-    b"CS": re.compile(r"[A-Z0-9 _]{0,16}"),
-    b"DA": re.compile(r"(\d{8})?"),
-    b"LO": re.compile(r".{0,64}"),
-    b"PN": re.compile(r"(?!.*[^=]{65})[^=^]*(\^[^=^]*){0,4}(=[^=^]*(\^[^=^]*){0,4}){0,2}"),
-    b"SH": re.compile(r".{0,16}"),
-}
-
-
 def _legal(data: bytes, element: Element, charset: tuple[str, ...]) -> bool:
-    vr = known_vr(element, {})
-    if vr not in _LEGAL:
+    vr, raw = known_vr(element, {}), data[element.at : element.stop]
+    if vr in LEGAL or vr in UNITS:
+        return is_legal(raw, vr)
+    if vr not in charsets.TEXT_VRS:
         return True
-    raw = data[element.at : element.stop].strip(b" \0")
-    text, _ = charsets.read(raw, charset, vr)
-    return all(_LEGAL[vr].fullmatch(value) for value in text.split("\\"))
+    text, _ = charsets.read(raw.rstrip(b" \0"), charset, vr)
+    return mended_text(text, vr) == text
 
 
 def stated_id(header: Header, recoder: Recoder, other_number: bool) -> bytes:

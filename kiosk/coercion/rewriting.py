@@ -8,11 +8,12 @@ to be dropped, take it apart in depth.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from kiosk.coercion import charsets
-from kiosk.coercion.elements import (
+from kiosk.coercion.encoding import charsets
+from kiosk.coercion.encoding.elements import (
+    EXPLICIT,
     Encoding,
     Header,
     Malformed,
@@ -23,25 +24,29 @@ from kiosk.coercion.elements import (
     reencode,
     scan,
 )
-from kiosk.coercion.planning import change, clip, describe
-from kiosk.coercion.provenance import ISSUER, PATIENT_ID, old_values, stated_id
+from kiosk.coercion.encoding.uids import made_uid
+from kiosk.coercion.provenance import ALWAYS_KEPT, ISSUER, PATIENT_ID, old_values, stated_id
 from kiosk.coercion.recoding import (
     CHARSET,
     MAC_PARAMETERS,
     SIGNATURES,
+    Privates,
     Recoder,
-    is_private,
     private_creators,
 )
+from kiosk.coercion.wording import change, clip, describe
 from kiosk.model.delivery import Attribute, Change, Plan
 
-OTHER_IDS, ORIGINAL = 0x00101002, 0x04000561
+OTHER_IDS, ORIGINAL, REASON = 0x00101002, 0x04000561, 0x04000565
+SOP_INSTANCE, STUDY, SERIES = 0x00080018, 0x0020000D, 0x0020000E
 GUESSED = ("text outside the declared character set", "read as UTF-8 or ISO_IR 100")
 
 
-def rewrite(data: bytes, encoding: Encoding, plan: Plan) -> tuple[bytes, tuple[Change, ...]]:
-    """The header `data` as `plan` has it, and what changed. Raises Malformed where that cannot
-    be done exactly."""
+def rewrite(
+    data: bytes, encoding: Encoding, plan: Plan, sop_instance_uid: str = ""
+) -> tuple[bytes, tuple[Change, ...]]:
+    """The header `data` as `plan` has it, and what changed. `sop_instance_uid` is the instance's,
+    where it is known. Raises Malformed where that cannot be done exactly."""
     header = Header.of(data, encoding)
     charset = charsets.terms(header.raw(CHARSET))
     texts = _texts(plan, charset, encoding)
@@ -50,22 +55,66 @@ def rewrite(data: bytes, encoding: Encoding, plan: Plan) -> tuple[bytes, tuple[C
     edits = {tag: texts.elements[tag].whole for tag in changed}
     untrue = [t for t in (SIGNATURES, MAC_PARAMETERS) if header.element(t)]
     changes += [change(tag, "present", "") for tag in untrue]
-    untrue += [t for t in header.tags if not t & 0xFFFF]  # group lengths
-    edits |= dict.fromkeys(untrue, b"")
-    recoder = Recoder(encoding, charset, texts.to_utf8, plan.drop_private)
-    if texts.to_utf8 or plan.drop_private:
+    lengths = [t for t in header.tags if not t & 0xFFFF]
+    changes += [change(tag, "group length", "") for tag in lengths]
+    edits |= dict.fromkeys((*untrue, *lengths), b"")
+    recoder = recoder_for(plan, charset, encoding, texts.to_utf8)
+    if not recoder.idle:
         edits = _recoded(header, recoder) | edits
-    changes += [change(tag, *GUESSED) for tag in recoder.guessed if tag not in changed]
-    changes += [change(SIGNATURES, "in a sequence", "") for _ in range(recoder.unsigned)]
+    notes = recoder.notes
+    own = _own_uids(header, plan, sop_instance_uid)
+    edits |= {tag: encode(tag, b"UI", uid.encode("ascii"), encoding) for tag, uid in own.items()}
+    mends = [m for m in notes.mends if m.top not in {*changed, *own, *lengths}]
+    changes += [Change(m.place, m.keyword, m.was, m.now) for m in mends]
+    changes += [change(tag, ascii_text(header.raw(tag)), uid) for tag, uid in own.items()]
+    guessed = notes.guessed - set(changed) if texts.to_utf8 else set()
+    changes += [change(tag, *GUESSED) for tag in guessed]
+    changes += [change(SIGNATURES, "in a sequence", "") for _ in range(notes.unsigned)]
+    changes += [dropped(creator, count) for creator, count in notes.dropped.items()]
     if texts.to_utf8:
         changed.append(CHARSET)
         changes.append(change(CHARSET, "\\".join(charset), charsets.UTF8))
         edits[CHARSET] = encode(CHARSET, b"CS", charsets.UTF8.encode(), encoding)
-    for tag, more in _items_to_append(header, changed, recoder, texts, plan).items():
+    corrected = {*own, *(m.top for m in mends if m.value)}
+    for tag, more in _items_to_append(
+        header, {*changed, *guessed}, corrected, recoder, texts, plan
+    ).items():
         edits[tag] = _append(header, tag, edits, more)
         if edits[tag] != header.whole(tag):
             changes.append(change(tag, "", "one item more"))
     return header.edited(edits), tuple(sorted(changes, key=lambda c: c.tag))
+
+
+def _own_uids(header: Header, plan: Plan, sop_instance_uid: str) -> dict[int, str]:
+    """UIDs that the instance gets and its header does not have: made for it because another has
+    the same one, or because the header has none."""
+    found = {}
+    stated = ascii_text(header.raw(SOP_INSTANCE).strip(b" \0"))
+    if sop_instance_uid and dict(plan.uids).get(stated, stated) != sop_instance_uid:
+        found[SOP_INSTANCE] = sop_instance_uid
+    if plan.mend:
+        study = dict(plan.uids).get(plan.study_instance_uid, plan.study_instance_uid)
+        own = {STUDY: study, SERIES: series_uid_for(study)}
+        found |= {tag: uid for tag, uid in own.items() if not header.raw(tag).strip(b" \0")}
+    return found
+
+
+def series_uid_for(study_instance_uid: str) -> str:
+    """The UID of the series of those instances of a study that state none."""
+    return made_uid(study_instance_uid, "series")
+
+
+def recoder_for(plan: Plan, charset: tuple[str, ...], encoding: Encoding, to_utf8: bool) -> Recoder:
+    privates = Privates(plan.drop_private, frozenset(plan.private_creators))
+    return Recoder(encoding, charset, to_utf8, privates, dict(plan.uids), plan.mend)
+
+
+def ascii_text(raw: bytes) -> str:
+    return clip(raw.decode("latin-1"), 64, forbidden="")
+
+
+def dropped(creator: str, count: int) -> Change:
+    return Change("private", clip(creator, 64), f"{count} elements", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +133,7 @@ class _Texts:
     to_utf8: bool  # the header's own character set cannot say it
     elements: dict[int, _Text]
     appended: dict[int, bytes]  # the content of each new item
+    corrected: bytes  # the constant part of an Original Attributes item for what was mended
 
 
 @lru_cache(maxsize=64)
@@ -102,7 +152,9 @@ def _encoded(plan: Plan, charset: tuple[str, ...], encoding: Encoding, to_utf8: 
         whole = b"" if left_out else encode(a.tag, a.vr.encode(), value, encoding)
         elements[a.tag] = _Text(a, value, whole, describe(a))
     appended = {a.tag: _content(a.items[0], charset, encoding) for a in plan.appended}
-    return _Texts(charset, to_utf8, elements, appended)
+    provenance = next(a.items[0] for a in plan.appended if a.tag == ORIGINAL)
+    corrected = (replace(a, value="CORRECT") if a.tag == REASON else a for a in provenance)
+    return _Texts(charset, to_utf8, elements, appended, _content(corrected, charset, encoding))
 
 
 def _value(a: Attribute, charset: tuple[str, ...], encoding: Encoding) -> bytes:
@@ -131,39 +183,55 @@ def _differs(header: Header, tag: int, texts: _Texts, charset: tuple[str, ...]) 
 
 
 def _row(header: Header, tag: int, texts: _Texts, charset: tuple[str, ...]) -> Change:
-    new, was = texts.elements[tag], ""
+    new = texts.elements[tag]
+    return change(tag, stated_text(header, tag, new.attribute.vr.encode(), charset), new.now)
+
+
+def stated_text(header: Header, tag: int, vr: bytes, charset: tuple[str, ...]) -> str:
+    """What a header says of an attribute, for people; "" when it is absent or empty."""
     element = header.element(tag)
-    if element and new.attribute.vr == "SQ":
-        was = f"{len(items(header.data, header.encoding, element))} items"
-    elif element:
-        raw = header.data[element.at : element.stop].rstrip(b" \0")
-        text, _ = charsets.read(raw, charset, new.attribute.vr.encode())
-        was = clip(text, 256, forbidden="")
-    return change(tag, was, new.now)
+    if element is None:
+        return ""
+    if vr == b"SQ":
+        count = len(items(header.data, header.encoding, element))
+        return f"{count} items" if count else ""
+    text, _ = charsets.read(header.raw(tag).rstrip(b" \0"), charset, vr)
+    return clip(text, 256, forbidden="")
+
+
+def turns_to_utf8(plan: Plan, charset: tuple[str, ...]) -> bool:
+    """Whether what the plan writes cannot be said in a header's own character set."""
+    return _texts(plan, charset, EXPLICIT).to_utf8
 
 
 def _recoded(header: Header, recoder: Recoder) -> dict[int, bytes]:
     elements = scan(header.data, header.encoding)
     creators = private_creators(header.data, elements)
-    return {
-        e.tag: b""
-        if recoder.drop_private and is_private(e.tag)
-        else recoder.element(header.data, e, creators)
-        for e in elements
-    }
+    return {e.tag: recoder.element(header.data, e, creators) for e in elements}
 
 
 def _items_to_append(
-    header: Header, changed: list[int], recoder: Recoder, texts: _Texts, plan: Plan
+    header: Header,
+    coerced: set[int],
+    corrected: set[int],
+    recoder: Recoder,
+    texts: _Texts,
+    plan: Plan,
 ) -> dict[int, bytes]:
     """The new items of each sequence that gets some, by the sequence's tag."""
     found = {tag: [content] for tag, content in texts.appended.items()}
     provenance = found.pop(ORIGINAL)[0]
-    kept = {*changed, *recoder.guessed}
-    if kept:
-        found[ORIGINAL] = [old + provenance for old in old_values(header, kept, recoder)]
-    if plan.keep_stated_id and (PATIENT_ID in changed or ISSUER in changed):
-        stated = stated_id(header, recoder, PATIENT_ID in changed)
+    old = []
+    if corrected - coerced:
+        kept = corrected - coerced
+        kept |= {ISSUER} if PATIENT_ID in kept else set()
+        old += [each + texts.corrected for each in old_values(header, kept, recoder)]
+    if coerced:
+        kept = coerced.union(ALWAYS_KEPT)
+        old += [each + provenance for each in old_values(header, kept, recoder)]
+    found |= {ORIGINAL: old} if old else {}
+    if plan.keep_stated_id and (PATIENT_ID in coerced or ISSUER in coerced):
+        stated = stated_id(header, recoder, PATIENT_ID in coerced)
         found |= {OTHER_IDS: [stated]} if stated else {}
     return {
         tag: b"".join(encode_item(content, header.encoding) for content in contents)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from struct import Struct
 
-from kiosk.coercion.elements import (
+from kiosk.coercion.encoding.elements import (
     ITEM,
     LONG,
     SEQUENCE_END,
@@ -20,33 +20,44 @@ from kiosk.coercion.elements import (
     Encoding,
     Malformed,
 )
-from kiosk.coercion.planning import change
-from kiosk.coercion.recoding import SIGNATURES, is_private
+from kiosk.coercion.recoding import SIGNATURES, Privates, is_private
+from kiosk.coercion.wording import change
 from kiosk.model.delivery import Change
 
 PADDING = 0xFFFCFFFC
+PIXELS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """The range of the file that goes on after the new header."""
+    """The range of the file that goes on after the new header, and in it the pixel data's value:
+    of compressed data the items without what ends them."""
 
     offset: int
     length: int
     changes: tuple[Change, ...] = ()
+    pixels_at: int = 0
+    pixels_length: int = 0
 
 
-def find_tail(fd: int, start: int, size: int, encoding: Encoding, drop_private: bool) -> Tail:
+def find_tail(fd: int, start: int, size: int, encoding: Encoding, privates: Privates) -> Tail:
     """The tail from the pixel data at `start` to the file's end, found by reading element heads
     only. Raises Malformed when something to be left off is followed by something to be kept."""
     cut, changes = size, []
-    for tag, at in _heads(fd, start, size, encoding):
-        if tag == SIGNATURES or (drop_private and is_private(tag)):
+    creators: dict[int, str] = {}
+    pixels_at, pixels_length = start, 0
+    for tag, at, value, end in _heads(fd, start, size, encoding):
+        if tag in PIXELS:
+            pixels_at, pixels_length = value, max(0, min(end, size) - value)
+        if is_private(tag) and 0x10 <= tag & 0xFFFF <= 0xFF:
+            text = os.pread(fd, min(64, end - value), value).decode("latin-1").strip(" \0")
+            creators[(tag >> 16) << 8 | tag & 0xFF] = text
+        if tag == SIGNATURES or privates.drops(tag, creators):
             changes.append(change(tag, "present", ""))
             cut = min(cut, at)
         elif cut < size and tag != PADDING:
             raise Malformed("elements to be removed lie between others after the pixel data")
-    return Tail(start, cut - start, tuple(changes))
+    return Tail(start, cut - start, tuple(changes), pixels_at, pixels_length)
 
 
 _HEADS = {True: Struct("<HH2sH"), False: Struct(">HH2sH")}
@@ -54,9 +65,9 @@ _PLAIN = {True: Struct("<HHL"), False: Struct(">HHL")}
 _LENGTH = {True: Struct("<L"), False: Struct(">L")}
 
 
-def _heads(fd: int, at: int, size: int, encoding: Encoding) -> Iterator[tuple[int, int]]:
-    """Tag and offset of each element from `at` on, until the bytes stop making sense: padding
-    that some writers leave at the end is no element."""
+def _heads(fd: int, at: int, size: int, encoding: Encoding) -> Iterator[tuple[int, int, int, int]]:
+    """Of each element from `at` on: tag, where it starts, where its value starts and ends. Until
+    the bytes stop making sense: padding that some writers leave at the end is no element."""
     while at + 8 <= size:
         head = os.pread(fd, 12, at)
         group, number, vr, length = _HEADS[encoding.little].unpack_from(head)
@@ -69,8 +80,20 @@ def _heads(fd: int, at: int, size: int, encoding: Encoding) -> Iterator[tuple[in
             return
         if group < 0x7FE0:
             return
-        yield group << 16 | number, at
-        at = at + skip + length if length != UNDEFINED else _skip(fd, at + skip, size, encoding)
+        value, delimiter = at + skip, 0
+        end = value + length
+        if length == UNDEFINED:
+            after = _skip(fd, value, size, encoding)
+            delimiter = 8 if after < size or _ends(fd, after, encoding) else 0
+            end = after - delimiter
+        yield group << 16 | number, at, value, end
+        at = end + delimiter
+
+
+def _ends(fd: int, after: int, encoding: Encoding) -> bool:
+    """Whether a sequence delimiter lies right before `after`."""
+    group, number, _ = _PLAIN[encoding.little].unpack(os.pread(fd, 8, after - 8))
+    return bool(group << 16 | number == SEQUENCE_END)
 
 
 def _skip(fd: int, at: int, size: int, encoding: Encoding) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -217,15 +216,13 @@ def _for_writing(site: Site, local: LocalPatient) -> PatientIdentity:
     return replace(local.identity, identifiers=tuple(ours))
 
 
-def _conflicting(study: Study) -> set[str]:
-    """SOP Instance UIDs that the study has twice, with different content."""
-    counts = Counter(each.sop_instance_uid for each in study.instances)
-    return {uid for uid, count in counts.items() if count > 1}
+def _conflicting(study: Study) -> bool:
+    """Whether two different images state one SOP Instance UID: one of them gets a new one."""
+    return any(uid.why == "conflict" for uid in study.uids)
 
 
 def _held(study: Study) -> dict[int, Held]:
     """By position in the study: the instances that are not sent, and why."""
-    twice = _conflicting(study)
     held = {}
     for position, each in enumerate(study.instances):
         if each.sop_instance_uid in twice:

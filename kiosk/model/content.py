@@ -75,6 +75,44 @@ class Instance:
     columns: int = 0
     frames: int = 1
     slice_location: str = ""  # (0020,1041), mm; for findings of the catalog, no row keeps it
+    # SHA-256 (hex) of the pixel data's value as it is sent (of compressed data the items without
+    # what ends them); "" without pixel data. A copy to which another archive gave new UIDs and a
+    # new header still has it.
+    pixels: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewUid:
+    """A UID that cannot stay as it is. `why` is `invalid` (PS3.5 9.1), `missing`, `conflict`
+    (another instance has it too: only the file `sha256` gets the new one, references stay with the
+    other) or `rejected` (an archive will not take it again)."""
+
+    was: str
+    now: str
+    why: str
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What headers of a study say of one attribute, as text for people: its value, or for a
+    sequence `present`; and how many of them say so."""
+
+    tag: int
+    text: str
+    instances: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """What breaks a rule of its VR in headers of a study, and what is written instead (PS3.5 6.2).
+    `place` is the attribute's path: `(0008,0020)`, or `(0040,0275)[1]>(0032,1060)`."""
+
+    place: str
+    keyword: str
+    was: str
+    now: str
+    instances: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +136,10 @@ class Study:
     referring_physician: str = ""
     study_id: str = ""
     series: tuple[Series, ...] = ()
+    # Known once the headers were surveyed (coercion.prepare).
+    said: tuple[Said, ...] = ()
+    mended: tuple[Mended, ...] = ()
+    uids: tuple[NewUid, ...] = ()  # of the whole case: any of its headers may refer to them
 
     @property
     def instances(self) -> tuple[Instance, ...]:

@@ -26,6 +26,7 @@ class Change:
     now: str
 
 
+    instances: int = 1  # of how many it is said
 @dataclass(frozen=True, slots=True)
 class Code:
     """A coded entry (PS3.3 8): value, the scheme that defines it, what it means in words."""
@@ -67,7 +68,9 @@ class Plan:
 
     `attributes` replace what a header has; `appended` are sequences that get one more item (in
     (0400,0561) the old values join it); `keep_stated_id` adds the header's own Patient ID to the
-    Other Patient IDs. `changes` says the same to people, as far as the catalog knows the values.
+    Other Patient IDs. `drop_private` leaves out private elements but those of `private_creators`.
+    `uids` are replaced wherever a header states them, `mend` puts right what breaks its VR's rules.
+    `changes` says all that to people, and how many of the study's instances each is for.
     """
 
     study_instance_uid: str
@@ -85,6 +88,9 @@ class Coerced:
     tail_length]`; `meta` is preamble, `DICM` and group 0002 (PS3.10 7.1)."""
 
     sop_class_uid: str
+    private_creators: tuple[str, ...] = ()
+    uids: tuple[tuple[str, str], ...] = ()
+    mend: bool = False
     sop_instance_uid: str
     transfer_syntax_uid: str
     meta: bytes
@@ -103,6 +109,11 @@ class Outbound:
     sop_instance_uid: str
     sop_class_uid: str
     transfer_syntax_uid: str
+    # What the sender holds the bytes against while they go out: the SHA-256 (hex) of the pixel
+    # data's value as the medium had it, and where in the tail it lies. "": nothing to hold against.
+    pixels: str = ""
+    pixels_at: int = 0
+    pixels_length: int = 0
     coerce: Callable[[], Coerced]
 
 

@@ -4,7 +4,16 @@ the child's, `lock` and `calls` the kernel's part of it.
 """
 
 from kiosk.sandbox.calls import seccomp_works
-from kiosk.sandbox.child import JobFailed, catalog, identify, look, read
+from kiosk.sandbox.child import JobFailed, catalog, identify, look, prepare, read
 from kiosk.sandbox.lock import landlock_abi
 
-__all__ = ["JobFailed", "catalog", "identify", "landlock_abi", "look", "read", "seccomp_works"]
+__all__ = [
+    "JobFailed",
+    "catalog",
+    "identify",
+    "landlock_abi",
+    "look",
+    "prepare",
+    "read",
+    "seccomp_works",
+]

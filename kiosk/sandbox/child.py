@@ -23,9 +23,11 @@ from typing import IO, Any, TypeVar
 from kiosk.model.content import Catalog, Finding, Severity, Verdict
 from kiosk.model.medium import Medium, Progress, ReadReport
 from kiosk.model.plain import NotPlain, from_plain, to_plain
-from kiosk.policy.sections import Limits
+from kiosk.policy.sections import Coercion, Limits
 
 T = TypeVar("T")
+
+DEFAULTS = Coercion()
 
 FRAME = struct.Struct(">I")
 LARGEST_ANSWER = 512 * 1024 * 1024  # 200,000 instances at about 600 bytes, four times over
@@ -41,12 +43,15 @@ class JobFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What the child is to do. `read` may write below `into`, the others nowhere."""
+    """What the child is to do. `read` and `prepare` may write below `into`, the others nowhere;
+    where a medium is `expected` it reads no other."""
 
     name: str
     location: str
     into: str
     limits: Limits
+    expected: Medium | None = None
+    coercion: Coercion = DEFAULTS
 
     def encoded(self) -> bytes:
         plain = {
@@ -54,6 +59,8 @@ class Job:
             "location": self.location,
             "into": self.into,
             "limits": self.limits.model_dump(),
+            "expected": to_plain(self.expected),
+            "coercion": self.coercion.model_dump(),
         }
         return json.dumps(plain).encode()
 
@@ -70,15 +77,26 @@ def look(location: Path, limits: Limits) -> Verdict:
 
 
 def read(
-    location: Path, into: Path, limits: Limits, report: Callable[[Progress], None]
+    location: Path,
+    into: Path,
+    limits: Limits,
+    report: Callable[[Progress], None],
+    expected: Medium | None = None,
 ) -> ReadReport:
     """`media.read`, in a child. Raises JobFailed."""
-    return _run(Job("read", str(location), str(into), limits), ReadReport, report)
+    return _run(Job("read", str(location), str(into), limits, expected), ReadReport, report)
 
 
 def catalog(folder: Path, limits: Limits) -> Catalog:
     """`fileset.read`, in a child. Raises JobFailed."""
     return _run(Job("catalog", "", str(folder), limits), Catalog, _ignore)
+
+
+def prepare(
+    folder: Path, limits: Limits, coercion: Coercion, report: Callable[[Progress], None]
+) -> Catalog:
+    """`fileset.read` and `coercion.prepare`, in a child. Raises JobFailed."""
+    return _run(Job("prepare", "", str(folder), limits, coercion=coercion), Catalog, report)
 
 
 def _ignore(_progress: Progress) -> None:
@@ -189,7 +207,7 @@ def _stalled(job: Job) -> Finding:
 
 
 def _doing(job: Job) -> str:
-    return "looks at the scans" if job.name == "catalog" else "reads this disc"
+    return "looks at the scans" if job.name in ("catalog", "prepare") else "reads this disc"
 
 
 def encode(message: dict[str, Any]) -> bytes:

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from kiosk.model.content import Finding, Severity, Verdict
-from kiosk.model.medium import Progress
-from kiosk.policy.sections import Limits
+from kiosk.model.medium import Medium, Progress
+from kiosk.model.plain import from_plain
+from kiosk.policy.sections import Coercion, Limits
 from kiosk.sandbox.child import Job, encode, plain
 from kiosk.sandbox.lock import die_with, limit, lock_in
 
@@ -38,10 +39,11 @@ def main() -> int:
     job = _job(sys.stdin.buffer.read())
     work = WORK[job.name]()
     die_with(int(sys.argv[1]))
-    limit(job.limits.child_memory_bytes, _cpu_seconds(job))
+    writes = job.name in ("read", "prepare")
+    limit(job.limits.child_memory_bytes, _cpu_seconds(job), writes=writes)
     lock_in(
         readable=[job.location] if job.location else [],
-        writable=[job.into] if job.name == "read" else [],
+        writable=[job.into] if writes else [],
         also_readable=[job.into] if job.into else [],
     )
     pipe = os.fdopen(os.dup(1), "wb")
@@ -51,6 +53,8 @@ def main() -> int:
 
 def _cpu_seconds(job: Job) -> int | None:
     """Reading takes as long as the medium does; looking at it must not."""
+    if job.name == "prepare":  # it goes through all the pixels as well
+        return 5 * job.limits.child_cpu_seconds
     return None if job.name == "read" else job.limits.child_cpu_seconds
 
 
@@ -104,7 +108,9 @@ def _read() -> Work:
 
     def work(job: Job, pipe: BinaryIO) -> object:
         with _alone(Path(job.into)), _refusing(media.MediaError):
-            return media.read(Path(job.location), Path(job.into), job.limits, _reporter(pipe))
+            return media.read(
+                Path(job.location), Path(job.into), job.limits, _reporter(pipe), job.expected
+            )
 
     return work
 
@@ -115,13 +121,35 @@ def _catalog() -> Work:
     return lambda job, _pipe: fileset.read(Path(job.into), job.limits)
 
 
+def _prepare() -> Work:
+    from kiosk import coercion, fileset
+
+    def work(job: Job, pipe: BinaryIO) -> object:
+        folder, report = Path(job.into), _reporter(pipe)
+        found = fileset.read(folder, job.limits)
+        total = sum(len(patient.instances) for patient in found.patients)
+
+        def done(count: int) -> None:
+            report(Progress("checking", files_done=count, files_total=total))
+
+        return coercion.prepare(folder, found, job.coercion, job.limits, done)
+
+    return work
+
+
 WORK: dict[str, Callable[[], Work]] = {
     "identify": _identify,
     "look": _look,
     "read": _read,
     "catalog": _catalog,
+    "prepare": _prepare,
 }
-REFUSALS = {"medium-encrypted": "locked", "medium-audio": "audio", "medium-blank": "blank"}
+REFUSALS = {
+    "medium-encrypted": "locked",
+    "medium-audio": "audio",
+    "medium-blank": "blank",
+    "medium-unsupported": "unsupported",
+}
 
 
 @contextmanager
@@ -155,7 +183,10 @@ def _alone(folder: Path) -> BinaryIO:
 
 def _job(encoded: bytes) -> Job:
     data = json.loads(encoded)
-    return Job(data["name"], data["location"], data["into"], Limits(**data["limits"]))
+    limits = Limits(**data["limits"])
+    expected = from_plain(Medium, data["expected"]) if data["expected"] else None
+    coercion = Coercion(**data["coercion"])
+    return Job(data["name"], data["location"], data["into"], limits, expected, coercion)
 
 
 def _too_large() -> Finding:

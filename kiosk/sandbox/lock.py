@@ -32,13 +32,15 @@ def die_with(parent: int) -> None:
         os._exit(1)
 
 
-def limit(memory: int, cpu_seconds: int | None) -> None:
-    """Bounds on memory, open files and, where given, processor time; then nothing is written."""
+def limit(memory: int, cpu_seconds: int | None, *, writes: bool) -> None:
+    """Bounds on memory, open files and, where given, processor time. Unless it `writes`, no file
+    grows by a byte."""
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
     if cpu_seconds is not None:
         resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 5))
+    if not writes:
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 

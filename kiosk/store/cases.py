@@ -360,4 +360,5 @@ def instance_of(row: Row[Any]) -> Instance:
         rows=row.rows,
         columns=row.columns,
         frames=row.frames,
+        pixels=row.pixels,
     )

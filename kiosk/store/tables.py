@@ -165,10 +165,11 @@ instance = Table(
     Column("status", String(16), nullable=False),
     Column("dataset_offset", BigInteger, nullable=False),
     Column("pixel_offset", BigInteger, nullable=False),
-    Column("number", String(16), nullable=False),
-    Column("rows", Integer, nullable=False),
-    Column("columns", Integer, nullable=False),
-    Column("frames", Integer, nullable=False),
+    Column("number", Text, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("columns", BigInteger, nullable=False),
+    Column("frames", BigInteger, nullable=False),
+    Column("pixels", String(64), nullable=False, default="", index=True),
 )
 
 delivery = Table(

@@ -14,9 +14,12 @@ from pydicom.filereader import read_partial
 from pydicom.uid import UID
 
 from kiosk.coercion import plan
+from kiosk.coercion.applying import EXPANDED
+from kiosk.coercion.preparing.expanding import expanded
 from kiosk.model.content import Instance, StatedPatient, Study
 from kiosk.model.delivery import Coerced, ImportOrder, Plan
 from kiosk.model.matching import Action, Resolution
+from kiosk.model.medium import staged_name
 from kiosk.model.patient import Identifier, PatientIdentity, PersonName
 from kiosk.policy import Policy
 
@@ -52,6 +55,16 @@ def instance_of(path: Path) -> Instance:
         dataset_offset=start,
         pixel_offset=len(data) if UID(str(syntax)).is_deflated else after_header,
     )
+
+
+def staged(path: Path, folder: Path) -> tuple[Path, Instance]:
+    """The file as it is staged and prepared: deflated and big endian ones written anew."""
+    copy = folder / staged_name(1)
+    copy.write_bytes(path.read_bytes())
+    instance = replace(instance_of(path), file=1)
+    if instance.transfer_syntax_uid in EXPANDED:
+        instance = expanded(folder, instance, 10_000_000)
+    return folder / staged_name(instance.file), instance
 
 
 def _guessed(ds: Dataset) -> str:

@@ -15,17 +15,21 @@ from pydicom.data import get_testdata_file
 from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
 
-from kiosk.coercion import apply, sent_as
+from kiosk.coercion import apply
+from kiosk.coercion.encoding.elements import Malformed
+from kiosk.coercion.preparing.expanding import expanded
 from kiosk.model.content import InstanceStatus
 from kiosk.model.delivery import CoercionRefused
 from kiosk.model.patient import Identifier
 from kiosk.policy import Policy
-from tests.coercion.build import LOCAL, PIXELS, instance_of, named, plan_for, read, whole
+from tests.coercion.build import LOCAL, PIXELS, instance_of, named, plan_for, read, staged, whole
 
-NATIVE = ["CT_small.dcm", "MR_small_implicit.dcm", "MR_small_bigendian.dcm"]
+NATIVE = ["CT_small.dcm", "MR_small_implicit.dcm"]
+EXPANDED = ["MR_small_bigendian.dcm", "ExplVR_BigEnd.dcm", "image_dfl.dcm"]
 ENCAPSULATED = ["JPEG2000.dcm", "MR_small_RLE.dcm", "SC_rgb_rle_2frame.dcm", "JPGExtended.dcm"]
 WITHOUT_META = ["ExplVR_LitEndNoMeta.dcm", "ExplVR_BigEndNoMeta.dcm"]
-OTHERS = ["image_dfl.dcm", "test-SR.dcm", "rtplan.dcm", "waveform_ecg.dcm", "MR_small_padded.dcm"]
+OTHERS = ["test-SR.dcm", "rtplan.dcm", "waveform_ecg.dcm", "MR_small_padded.dcm"]
+CHANGED = {0x00080050, 0x00100010, 0x00100020, 0x00100030, 0x00100040, 0x00101002}
 KEPT = ("SOPInstanceUID", "SOPClassUID", "StudyInstanceUID", "SeriesInstanceUID", "StudyDate",
         "Modality", "InstitutionName", "StudyDescription", "Manufacturer")  # fmt: skip
 DROP = Policy.model_validate({"coercion": {"private_elements": "drop"}})
@@ -36,7 +40,15 @@ def file(name: str) -> Path:
 
 
 def pixels(ds: Dataset) -> list[str]:
-    return [hashlib.sha256(ds[t].value).hexdigest() for t in PIXELS if t in ds]
+    """Of each image: its samples as numbers are compared, whatever the byte order."""
+    big = not ds.original_encoding[1]
+    values = [ds[t].value for t in PIXELS if t in ds]
+    turned = [turn(v) if big and ds[0x7FE00010].VR == "OW" else v for v in values]
+    return [hashlib.sha256(value).hexdigest() for value in turned]
+
+
+def turn(value: bytes) -> bytes:
+    return bytes(b for pair in zip(value[1::2], value[::2], strict=True) for b in pair)
 
 
 def saved(ds: Dataset, folder: Path) -> Path:
@@ -45,10 +57,10 @@ def saved(ds: Dataset, folder: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", [*NATIVE, *ENCAPSULATED, *WITHOUT_META, *OTHERS])
-def test_the_identity_is_local_and_the_rest_is_as_it_came(name: str) -> None:
+@pytest.mark.parametrize("name", [*NATIVE, *ENCAPSULATED, *WITHOUT_META, *OTHERS, *EXPANDED])
+def test_the_identity_is_local_and_the_rest_is_as_it_came(name: str, tmp_path: Path) -> None:
     path = file(name)
-    coerced = apply(path, instance_of(path), plan_for(path))
+    coerced = apply(*staged(path, tmp_path), plan_for(path))
     before, after = dcmread(path, force=True), read(whole(coerced))
     assert (after.PatientName, after.PatientID) == ("Smith^Anna^Maria", "L-4711")
     assert after.IssuerOfPatientID == "HOSP"
@@ -158,27 +170,44 @@ def test_the_preamble_and_the_meta_group_are_our_own(tmp_path: Path) -> None:
     assert meta.TransferSyntaxUID == coerced.transfer_syntax_uid
 
 
-def test_deflated_data_sets_are_sent_inflated() -> None:
-    path = file("image_dfl.dcm")
-    instance = instance_of(path)
-    coerced = apply(path, instance, plan_for(path))
-    assert coerced.transfer_syntax_uid == sent_as(instance.transfer_syntax_uid)
-    assert coerced.transfer_syntax_uid == "1.2.840.10008.1.2.1"
-    assert coerced.tail_length == 0
-    assert pixels(read(whole(coerced))) == pixels(dcmread(path))
-
-
-def test_a_deflate_bomb_is_refused_before_it_fills_the_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", EXPANDED)
+def test_deflated_and_big_endian_data_sets_are_written_anew_in_little_endian(
+    name: str, tmp_path: Path
 ) -> None:
-    path = tmp_path / "bomb.dcm"
+    """STANDARDS 4.3: lossless, every number in it the same."""
+    path = file(name)
+    source, instance = staged(path, tmp_path)
+    before, after = dcmread(path), read(whole(apply(source, instance, plan_for(path))))
+    assert after.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2.1"
+    for element in before:
+        if element.tag not in after or element.tag in CHANGED or element.tag in PIXELS:
+            continue
+        assert after[element.tag].value == element.value, element.tag
+    assert pixels(after) == pixels(before)
+
+
+def test_writing_anew_twice_gives_the_same_file(tmp_path: Path) -> None:
+    path = file("MR_small_bigendian.dcm")
+    first = staged(path, tmp_path)
+    content = first[0].read_bytes()
+    assert staged(path, tmp_path) == first
+    assert first[0].read_bytes() == content
+
+
+def test_a_deflate_bomb_is_refused_before_it_fills_the_disk(tmp_path: Path) -> None:
     packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-    data = packer.compress(bytes(100_000)) + packer.flush()
-    path.write_bytes(data)
-    monkeypatch.setattr("kiosk.coercion.applying.HEADER_BYTES", 50_000)
-    instance = replace(instance_of(file("image_dfl.dcm")), dataset_offset=0, bytes=len(data))
-    with pytest.raises(CoercionRefused, match="inflates past"):
-        apply(path, instance, plan_for(file("image_dfl.dcm")))
+    data = packer.compress(bytes(5_000_000)) + packer.flush()
+    (tmp_path / "00000001").write_bytes(data)
+    instance = replace(instance_of(file("image_dfl.dcm")), file=1, dataset_offset=0)
+    with pytest.raises(Malformed, match="inflates past"):
+        expanded(tmp_path, instance, 2_000_000)
+    assert max(each.stat().st_size for each in tmp_path.iterdir()) <= 2_000_000
+
+
+def test_what_was_not_written_anew_is_refused() -> None:
+    path = file("image_dfl.dcm")
+    with pytest.raises(CoercionRefused, match="deflated or big endian"):
+        apply(path, instance_of(path), plan_for(path))
 
 
 def test_a_signature_that_no_longer_holds_is_left_off_and_said(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from pydicom import Dataset, dcmread
 from pydicom.data import get_charset_files, get_testdata_file
 
-from kiosk.coercion import apply, charsets
+from kiosk.coercion import apply
+from kiosk.coercion.encoding import charsets
 from tests.coercion.build import instance_of, named, plan_for, read, whole
 
 FILES = sorted(Path(p) for p in get_charset_files("*.dcm"))
@@ -143,7 +144,8 @@ def test_a_signature_over_converted_text_is_left_off_and_said(tmp_path: Path) ->
     ds = dcmread(str(get_testdata_file("CT_small.dcm")))
     inner, signature = Dataset(), Dataset()
     signature.DigitalSignatureUID = "1.2.3"
-    inner.StudyDescription = "Head"
+    ds.SpecificCharacterSet = "ISO_IR 100"
+    inner.StudyDescription = "Schädel"
     inner.DigitalSignaturesSequence = [signature]
     ds.ReferencedStudySequence = [inner]
     path = tmp_path / "signed.dcm"

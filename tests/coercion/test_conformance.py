@@ -21,7 +21,7 @@ from kiosk.model.medium import staged_name
 from kiosk.model.patient import PatientIdentity
 from kiosk.policy import Policy
 from kiosk.policy.sections import Limits
-from tests.coercion.build import AT, LOCAL, PIXELS, instance_of, named, plan_for, read, whole
+from tests.coercion.build import AT, LOCAL, PIXELS, named, plan_for, read, staged, whole
 from tests.conftest import CORPUS
 
 WHEEL = ["CT_small.dcm", "MR_small_implicit.dcm", "MR_small_bigendian.dcm", "JPEG2000.dcm",
@@ -53,7 +53,7 @@ def test_no_error_that_the_original_did_not_have(
     name: str, local: PatientIdentity | None, tmp_path: Path
 ) -> None:
     path = Path(str(get_testdata_file(name)))
-    assert_no_new_error(path, apply(path, instance_of(path), plan_for(path, local)), tmp_path)
+    assert_no_new_error(path, apply(*staged(path, tmp_path), plan_for(path, local)), tmp_path)
 
 
 @pytest.mark.corpus

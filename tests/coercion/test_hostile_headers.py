@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from pydicom.data import get_testdata_file
 
 from kiosk.coercion import apply
-from kiosk.coercion.elements import DEPTH, EXPLICIT, IMPLICIT, Malformed, encode, encode_item
+from kiosk.coercion.encoding.elements import (
+    DEPTH,
+    EXPLICIT,
+    IMPLICIT,
+    Malformed,
+    encode,
+    encode_item,
+)
 from kiosk.coercion.rewriting import rewrite
 from kiosk.model.delivery import CoercionRefused
 from tests.coercion.build import instance_of, named, plan_for

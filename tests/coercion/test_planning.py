@@ -9,7 +9,7 @@ import pytest
 from pydicom.data import get_testdata_file
 
 from kiosk.coercion import apply, plan
-from kiosk.coercion.planning import person_name
+from kiosk.coercion.wording import person_name
 from kiosk.model.content import StatedPatient, Study
 from kiosk.model.delivery import CoercionRefused, ImportOrder, Plan
 from kiosk.model.matching import Action, Resolution

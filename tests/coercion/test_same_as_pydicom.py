@@ -12,7 +12,7 @@ from pydicom import Dataset
 from pydicom.data import get_testdata_file
 
 from kiosk.coercion import plan as make_plan
-from kiosk.coercion.elements import Encoding
+from kiosk.coercion.encoding.elements import Encoding
 from kiosk.coercion.rewriting import rewrite
 from kiosk.model.content import StatedPatient, Study
 from kiosk.model.delivery import Code, ImportOrder, Plan

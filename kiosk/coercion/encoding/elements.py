@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from mmap import mmap
 from struct import Struct
 
 UNDEFINED = 0xFFFFFFFF
@@ -56,7 +57,11 @@ _LONG_HEAD = {True: Struct("<HHL"), False: Struct(">HHL")}
 _LENGTH = {True: Struct("<L"), False: Struct(">L")}
 
 
-def scan(data: bytes, encoding: Encoding, at: int = 0, stop: int = -1) -> list[Element]:
+Bytes = bytes | mmap
+"""What is scanned: a header at hand, or a file mapped into memory."""
+
+
+def scan(data: Bytes, encoding: Encoding, at: int = 0, stop: int = -1) -> list[Element]:
     """The elements of a data set between `at` and `stop`, each within it, in the order they lie.
 
     Raises Malformed unless they fill the range exactly.
@@ -70,7 +75,7 @@ def scan(data: bytes, encoding: Encoding, at: int = 0, stop: int = -1) -> list[E
     return found
 
 
-def locate(data: bytes, encoding: Encoding) -> dict[int, int]:
+def locate(data: Bytes, encoding: Encoding) -> dict[int, int]:
     """Where each element of a data set starts, by tag, in the order they lie: `scan` for when only
     a few of many are of interest. Raises Malformed, also when an attribute is there twice."""
     found: dict[int, int] = {}
@@ -96,12 +101,12 @@ def locate(data: bytes, encoding: Encoding) -> dict[int, int]:
     return found
 
 
-def element_at(data: bytes, encoding: Encoding, at: int) -> Element:
+def element_at(data: Bytes, encoding: Encoding, at: int) -> Element:
     """The element that starts at `at`."""
     return _element(data, encoding, at, len(data), 0)
 
 
-def _element(data: bytes, encoding: Encoding, at: int, end: int, depth: int) -> Element:
+def _element(data: Bytes, encoding: Encoding, at: int, end: int, depth: int) -> Element:
     if at + 8 > end:
         raise Malformed(f"an element is cut short at {at}")
     little = encoding.little
@@ -127,7 +132,7 @@ def _element(data: bytes, encoding: Encoding, at: int, end: int, depth: int) -> 
     return Element(tag, vr, at, value, value + length, value + length)
 
 
-def _skip_items(data: bytes, encoding: Encoding, at: int, end: int, depth: int) -> int:
+def _skip_items(data: Bytes, encoding: Encoding, at: int, end: int, depth: int) -> int:
     """Where the sequence whose items start at `at` is over, its delimiter included."""
     for item in _items(data, encoding, at, end, depth):
         at = item.end
@@ -136,7 +141,7 @@ def _skip_items(data: bytes, encoding: Encoding, at: int, end: int, depth: int) 
     return at + 8
 
 
-def items(data: bytes, encoding: Encoding, sequence: Element) -> list[Element]:
+def items(data: Bytes, encoding: Encoding, sequence: Element) -> list[Element]:
     """The items of a sequence; of each, `at:stop` is its data set. Raises Malformed."""
     inner = IMPLICIT if sequence.vr == b"UN" and sequence.undefined else encoding
     found = list(_items(data, inner, sequence.at, sequence.stop, 1))
@@ -145,7 +150,7 @@ def items(data: bytes, encoding: Encoding, sequence: Element) -> list[Element]:
     return found
 
 
-def _items(data: bytes, encoding: Encoding, at: int, end: int, depth: int) -> Iterator[Element]:
+def _items(data: Bytes, encoding: Encoding, at: int, end: int, depth: int) -> Iterator[Element]:
     if depth > DEPTH:
         raise Malformed(f"sequences are nested more than {DEPTH} deep")
     head = _LONG_HEAD[encoding.little]
@@ -167,7 +172,7 @@ def _items(data: bytes, encoding: Encoding, at: int, end: int, depth: int) -> It
         at = item.end
 
 
-def _skip_item(data: bytes, encoding: Encoding, at: int, end: int, depth: int) -> int:
+def _skip_item(data: Bytes, encoding: Encoding, at: int, end: int, depth: int) -> int:
     head = _LONG_HEAD[encoding.little]
     while at + 8 <= end:
         group, number, _ = head.unpack_from(data, at)
