@@ -225,9 +225,7 @@ def _held(study: Study) -> dict[int, Held]:
     """By position in the study: the instances that are not sent, and why."""
     held = {}
     for position, each in enumerate(study.instances):
-        if each.sop_instance_uid in twice:
-            held[position] = Held(CONFLICT)
-        elif each.status is not InstanceStatus.OK:
+        if each.status is not InstanceStatus.OK:
             damaged = each.status is InstanceStatus.DAMAGED
             held[position] = Held(DAMAGED if damaged else UNSUPPORTED)
     return held

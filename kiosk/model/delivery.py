@@ -8,6 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from kiosk import __version__
+from kiosk.model.content import Instance, Study
+from kiosk.model.patient import PatientIdentity
 
 # Who wrote a file or opened an association (PS3.7 D.3.3.2). A UUID-derived root (PS3.5 B.2): ours
 # without asking anybody.
@@ -17,16 +19,16 @@ IMPLEMENTATION_VERSION_NAME = f"KIOSK_{__version__.replace('.', '')}"[:16]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One attribute before and after, as text for people. `tag` is `(gggg,eeee)`, `now` "" when
-    the attribute was removed or emptied."""
+    """One attribute before and after, as text for people. `tag` is `(gggg,eeee)`, in a sequence
+    the path to it, or `private`; `now` is "" when the attribute was removed or emptied."""
 
     tag: str
     keyword: str
     was: str
     now: str
-
-
     instances: int = 1  # of how many it is said
+
+
 @dataclass(frozen=True, slots=True)
 class Code:
     """A coded entry (PS3.3 8): value, the scheme that defines it, what it means in words."""
@@ -34,6 +36,14 @@ class Code:
     value: str
     scheme: str
     meaning: str
+
+
+REJECTED = {
+    "113037": Code("113037", "DCM", "Rejected for Patient Safety Reasons"),
+    "113038": Code("113038", "DCM", "Incorrect Modality Worklist Entry"),
+    "113001": Code("113001", "DCM", "Rejected for Quality Reasons"),
+}
+"""Why images are taken back: titles of a rejection note (PS3.16 CID 7011, IHE RAD IOCM)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +88,9 @@ class Plan:
     appended: tuple[Attribute, ...]
     keep_stated_id: bool = False
     drop_private: bool = False
+    private_creators: tuple[str, ...] = ()
+    uids: tuple[tuple[str, str], ...] = ()
+    mend: bool = False
     changes: tuple[Change, ...] = ()
 
 
@@ -88,9 +101,6 @@ class Coerced:
     tail_length]`; `meta` is preamble, `DICM` and group 0002 (PS3.10 7.1)."""
 
     sop_class_uid: str
-    private_creators: tuple[str, ...] = ()
-    uids: tuple[tuple[str, str], ...] = ()
-    mend: bool = False
     sop_instance_uid: str
     transfer_syntax_uid: str
     meta: bytes
@@ -99,22 +109,38 @@ class Coerced:
     tail_offset: int
     tail_length: int
     changes: tuple[Change, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Outbound:
-    """One instance to send. `coerce` makes its bytes when the sender is ready for them, so that
-    no study is ever in memory; it raises `CoercionRefused` when it cannot be done safely."""
-
-    sop_instance_uid: str
-    sop_class_uid: str
-    transfer_syntax_uid: str
     # What the sender holds the bytes against while they go out: the SHA-256 (hex) of the pixel
     # data's value as the medium had it, and where in the tail it lies. "": nothing to hold against.
     pixels: str = ""
     pixels_at: int = 0
     pixels_length: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """One instance to send. `coerce` makes its bytes when the sender is ready for them, so that
+    no study is ever in memory; it raises `CoercionRefused` when it cannot be done safely. `sha256`
+    (hex) is of the whole file that it is made from, "" where that is not known."""
+
+    sop_instance_uid: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
     coerce: Callable[[], Coerced]
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RejectionNote:
+    """What a rejection note says: why, of which patient's study as the archive has it, and which
+    instances: (Series Instance UID, instance) each."""
+
+    sop_instance_uid: str
+    title: Code
+    station: str
+    study: Study
+    attributes: tuple[Attribute, ...]  # the patient as written
+    stated: PatientIdentity  # what was not written stayed as it came
+    instances: tuple[tuple[str, Instance], ...]
 
 
 class CoercionRefused(Exception):
@@ -176,6 +202,30 @@ class Verification:
 
     present: frozenset[str] = frozenset()
     differences: tuple[tuple[str, str, str], ...] = ()
+    problem: str = ""
+    retry: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One instance to be fetched back: where an archive finds it, how long its file is, and the
+    SHA-256 (hex) of its pixel data's value as it was sent."""
+
+    series_instance_uid: str
+    sop_instance_uid: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    bytes: int
+    pixels: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Which of the sampled instances came back with the same pixel data, and which with other. With
+    a `problem` nothing was shown of the rest; `retry` says whether asking later can help."""
+
+    same: frozenset[str] = frozenset()
+    other: frozenset[str] = frozenset()
     problem: str = ""
     retry: bool = True
 
