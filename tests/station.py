@@ -17,7 +17,7 @@ from kiosk import identity, store
 from kiosk.model.medium import Medium, MediumKind
 from kiosk.model.patient import Identifier
 from kiosk.model.work import Case, Intake
-from tests.peers import free_port
+from tests.peers import free_port, require
 
 PATIENCE = 120.0
 
@@ -51,9 +51,16 @@ class Station:
         return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE * 2)
 
     @contextmanager
-    def engine(self) -> Iterator[subprocess.Popen[bytes]]:
-        """The engine's process; terminated at the end unless it is dead by then."""
+    def engine(self, held_at_rename: int = 0) -> Iterator[subprocess.Popen[bytes]]:
+        """The engine's process; terminated at the end unless it is dead by then. The first of its
+        threads, or of its children's, that renames a file for the `held_at_rename`th time is held
+        there for as long as a test may take."""
         command = [sys.executable, "-m", "kiosk", "engine", "--config", str(self.config)]
+        if held_at_rename:
+            hold = f"inject=/^rename:signal=STOP:when={held_at_rename}"
+            # -D: the process is the engine, and strace is the one that stands aside.
+            strace = [require("strace"), "-D", "-f", "-qqq", "-o", "/dev/null"]
+            command = [*strace, "-e", "trace=/^rename", "-e", hold, *command]
         with (self.folder / "engine.log").open("ab") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log)
             try:
