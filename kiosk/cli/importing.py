@@ -9,7 +9,7 @@ from typing import Any
 
 from kiosk import sandbox
 from kiosk.cli.context import Context, fail, say
-from kiosk.cli.inspecting import code_of_failure
+from kiosk.cli.inspecting import code_of_failure, exceeds
 from kiosk.engine import AlreadyRunning, Engine, Site, alone, reach
 from kiosk.model.content import Finding
 from kiosk.model.delivery import Answer
@@ -217,12 +217,15 @@ def exit_code(context: Context, intake_id: int, stopped: str) -> int:
         cases = tx.cases.of_intake(intake_id)
         ledger = tx.intakes.ledger(intake_id)
         left_out = _left_out(tx, cases)
+        unsafe = exceeds(tx.intakes.findings(intake_id))
     if intake.failure is not None:
         return code_of_failure(intake.failure)
     if stopped:
         return 1
     if any(case.state is CaseState.AWAITING for case in cases):
         return 3
+    if unsafe:
+        return 6
     if intake.state is not IntakeState.CLOSED or left_out:
         return 4
     hurt = ledger and ledger.damaged + ledger.unsupported + ledger.unreadable + ledger.refused

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from kiosk.model.plain import to_plain
 from kiosk.policy import Policy
 
 NOTHING = frozenset({"no-dicom", "medium-blank", "medium-audio", "medium-encrypted", "encrypted"})
+# Not the medium's: no such place, our own disk, our own reader.
+OURS = frozenset({"medium-missing", "medium-busy", "staging-full", "staging-failed", "reader-died"})
 
 
 def inspect(location: Path, policy: Policy) -> tuple[dict[str, Any], int]:
@@ -49,21 +52,32 @@ def _show(progress: Progress) -> None:
 
 
 def exit_code(catalog: Catalog) -> int:
-    """0 whole, 4 in part, 5 nothing to import, 6 refused as unsafe (CLI.md)."""
+    """0 whole, 4 in part, 5 nothing to import, 6 limits exceeded (CLI.md): what lies within them is
+    cataloged all the same."""
+    if exceeds(catalog.findings):
+        return 6
     refusal = reading.refused(catalog)
     if refusal is not None:
-        return code_of_failure(refusal)
+        return 5 if refusal.code in NOTHING else 4
     ledger = catalog.ledger
     left_out = ledger.damaged + ledger.unsupported + ledger.unreadable + ledger.refused
     conflict = any(f.code == "conflicting-instance" for f in catalog.findings)
     return 4 if left_out or conflict or catalog.directory.listed_missing else 0
 
 
+def exceeds(findings: Iterable[Finding]) -> bool:
+    """Whether the medium went past one of our limits."""
+    return any(finding.severity is Severity.UNSAFE for finding in findings)
+
+
 def code_of_failure(finding: Finding) -> int:
     """What a medium's refusal means for the caller."""
     if finding.severity is Severity.UNSAFE:
         return 6
-    return 5 if finding.code in NOTHING else 1
+    if finding.code in NOTHING:
+        return 5
+    ours = finding.code in OURS or finding.code.startswith("defect-")
+    return 1 if ours else 4
 
 
 def _failed(location: Path, finding: Finding) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from kiosk import media
+from kiosk.cli.inspecting import exit_code
 from kiosk.fileset import read
 from kiosk.model.content import Catalog, InstanceStatus
 from kiosk.model.medium import MANIFEST, StagedFile, staged_name
@@ -128,6 +129,22 @@ def test_people_are_counted_as_the_truth_counts_them(
     """One StatedPatient for each person on the disc, never two in one."""
     counts = truth_of(corpus, disc)["counts"]
     assert len(cataloged(disc).patients) == OTHER_COUNT.get(disc, counts["patients"])
+
+
+# What `kiosk inspect` ends with (CLI.md): 0 whole, 4 in part, 5 nothing to import.
+IN_PART = {
+    f"D{name}"
+    for name in (
+        "05_missing_refs 08a_zeroed_images 08c_truncated 09a_dotdot 09b_symlink 09c_polyglot "
+        "09f_bomb 09g_nested 10_charsets 13_transfer_syntaxes 14_non_image 17_duplicates"
+    ).split()
+}
+EXIT_CODES = dict.fromkeys(IN_PART, 4) | {"D15a_empty": 5, "D15b_no_dicom": 5}
+
+
+@pytest.mark.parametrize("disc", DISCS)
+def test_an_inspection_ends_with_the_contracts_code(disc: str, cataloged: Cataloged) -> None:
+    assert exit_code(cataloged(disc)) == EXIT_CODES.get(disc, 0)
 
 
 def findings_of(found: Catalog) -> set[tuple[str, str]]:

@@ -66,8 +66,8 @@ BAD_MEDIA = [
     (discs.no_dicom, NOTHING, "Ask the sender"),
     (a_folder_without_dicom, NOTHING, "Ask the sender"),
     (an_empty_folder, NOTHING, "Ask the sender"),
-    (discs.corrupt, REFUSED, "ask for a copy"),
-    (a_zip_that_is_none, REFUSED, "again|ask"),
+    (discs.corrupt, IN_PART, "ask for a copy"),
+    (a_zip_that_is_none, IN_PART, "again|ask"),
 ]
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from kiosk import fileset
+from kiosk.cli.inspecting import exit_code
 from kiosk.media import read
 from kiosk.media.refusals import is_program
 from kiosk.model.medium import FileState, StagedFile
@@ -63,7 +65,7 @@ def test_a_truncated_image_yields_what_is_there_and_names_the_rest(
 
 def test_a_flood_of_files_ends_with_the_scan_on_our_disk(corpus: Path, tmp_path: Path) -> None:
     """D09d: 100,003 files, the limit is 50,000. One says it is DICOM; it is copied, all others
-    are in the manifest as refused, and one finding says so."""
+    are in the manifest as refused, one finding says so, and an inspection ends with 6."""
     report = read(corpus / "discs" / "out" / "D09d_manyfiles.iso", tmp_path / "s", LIMITS, quiet)
     assert report.files == 100_003
     ours = staged(tmp_path / "s")
@@ -71,6 +73,8 @@ def test_a_flood_of_files_ends_with_the_scan_on_our_disk(corpus: Path, tmp_path:
     assert sum(f.state is FileState.REFUSED for f in ours.values()) == 100_002
     (finding,) = findings(tmp_path / "s")
     assert (finding.code, finding.severity.value) == ("limit-files", "unsafe")
+    found = fileset.read(tmp_path / "s", LIMITS)
+    assert (found.ledger.ok, exit_code(found)) == (1, 6)
 
 
 def test_the_last_session_of_an_image_is_read_and_said(corpus: Path, tmp_path: Path) -> None:
