@@ -23,7 +23,8 @@ from kiosk.model.matching import (
 from kiosk.model.patient import Identifier, LocalPatient, PatientIdentity, PatientStatus
 from kiosk.model.plain import to_plain
 from kiosk.model.work import Case, CaseState
-from kiosk.store import Held, Lease, Transaction
+from kiosk.policy import Route
+from kiosk.store import Held, Lease, Parcel, Transaction
 
 CANDIDATES = 60  # the right record is among the first 60 as often as among the first 200
 
@@ -32,6 +33,7 @@ STALE = "The list of patients is too old to decide alone."
 REFUSED_BEFORE = "It was decided before that this is not the same person."
 OTHERWISE_BEFORE = "It was decided otherwise before for the same number of the same hospital."
 CONFLICT = "The disc has two different images under one number."
+RECALLED = "These scans went out wrong before and were recalled."
 DAMAGED = "It is damaged on the disc."
 UNSUPPORTED = "It cannot be sent safely."
 
@@ -82,9 +84,10 @@ def candidates(
 
 def _why_ask(site: Site, case: Case, proposal: Proposal) -> tuple[str, ...]:
     """Why a person must look although the matcher might accept; empty when none must."""
+    with site.store.read() as tx:
+        reasons = [RECALLED] if tx.recalls.recalled(case.id) else []
     if proposal.recommendation is not Recommendation.ACCEPT:
-        return proposal.why
-    reasons = []
+        return (*reasons, *proposal.why)
     if site.policy.identity.review_only:
         reasons.append(REVIEW_ONLY)
     if _feed_is_stale(site):
@@ -118,17 +121,18 @@ def release(site: Site, case: Case) -> Settlement:
     record that was closed or held meanwhile sends the case back to a person.
     """
     assert case.resolution is not None
-    resolution, why = _resolution_now(site, case, case.resolution)
-    if why:
-        reason = why
-        return lambda tx, held: tx.cases.reopen(held, (reason,))
+    decided = case.resolution
     with site.store.read() as tx:
+        resolution, why = _resolution_now(tx, site, case, decided)
         patient = tx.cases.patient(case)
-        studies = tx.cases.studies(case.id)
+        studies = _named(tx, site, case)
+        reason = "CORRECT" if tx.recalls.rejected_uids(case.id) else "COERCE"
+    if why:
+        return lambda tx, held: tx.cases.reopen(held, (why,))
     at = site.now().isoformat(timespec="microseconds")
     try:
         plans = [
-            (row, study, coercion.plan(patient, study, resolution, site.policy, at))
+            (row, study, coercion.plan(patient, study, resolution, site.policy, at, reason=reason))
             for row, study in studies
         ]
     except CoercionRefused as e:
@@ -136,16 +140,58 @@ def release(site: Site, case: Case) -> Settlement:
         return lambda tx, held: tx.cases.reopen(held, (refusal,))
 
     def settle(tx: Transaction, held: Lease) -> None:
+        if _resolution_now(tx, site, case, decided) != (resolution, ""):
+            tx.cases.unclaim(held, site.now())  # the plan is another patient's by now: once more
+            return
         earlier = _brought_in_before(tx, case, resolution)
+        queued = 0
         for row, study, plan in plans:
+            if study != tx.cases.study(row):
+                tx.recalls.renamed(row, study)
             tx.cases.set_plan(row, to_plain(plan))
-            for destination in site.policy.destination:
-                uid = study.study_instance_uid
-                there = _there(tx, earlier, study, destination.name)
-                tx.deliveries.queue(case.id, row, uid, destination.name, _held(study), there)
-        tx.cases.released(held, len(plans) * len(site.policy.destination), resolution)
+            for route in _routes(tx, site, study, resolution):
+                _queue(tx, site, case, (row, study), route, earlier)
+                queued += 1
+        tx.cases.released(held, queued, resolution)
 
     return settle
+
+
+def _named(tx: Transaction, site: Site, case: Case) -> tuple[tuple[int, Study], ...]:
+    """The case's studies under the UIDs to send: new ones for what was taken back before."""
+    found = tx.cases.studies(case.id)
+    rejected = tx.recalls.rejected_uids(case.id)
+    if not rejected or site.policy.recall.uids == "keep":
+        return found
+    named = coercion.renamed(tuple(study for _, study in found), rejected)
+    return tuple((row, study) for (row, _), study in zip(found, named, strict=True))
+
+
+def _routes(tx: Transaction, site: Site, study: Study, resolution: Resolution) -> tuple[Route, ...]:
+    linked = resolution.action is Action.LINK
+    patient = tx.roster.get(resolution.local_key) if linked else None
+    return site.policy.routes_of(study, patient, site.now().date())
+
+
+def _queue(
+    tx: Transaction,
+    site: Site,
+    case: Case,
+    found: tuple[int, Study],
+    route: Route,
+    earlier: list[int],
+) -> None:
+    row, study = found
+    uid = study.study_instance_uid
+    there = _there(tx, earlier, study, route.destination)
+    parcel = Parcel(_positions(study, route.series), route.because, site.policy.hash)
+    tx.deliveries.queue(case.id, row, uid, route.destination, _held(study), there, parcel)
+
+
+def _positions(study: Study, series: frozenset[int]) -> frozenset[int]:
+    """The instances of these series, by position in the study."""
+    of_each = (n for n, each in enumerate(study.series) for _ in each.instances)
+    return frozenset(position for position, n in enumerate(of_each) if n in series)
 
 
 def _brought_in_before(tx: Transaction, case: Case, resolution: Resolution) -> list[int]:
@@ -177,27 +223,27 @@ def _there(tx: Transaction, earlier: list[int], study: Study, destination: str) 
     )
 
 
-def _resolution_now(site: Site, case: Case, resolution: Resolution) -> tuple[Resolution, str]:
+def _resolution_now(
+    tx: Transaction, site: Site, case: Case, resolution: Resolution
+) -> tuple[Resolution, str]:
     if resolution.action is Action.IMPORT_ONLY:
-        return replace(resolution, local=_unregistered(site, case)), ""
-    with site.store.read() as tx:
-        local = tx.roster.get(resolution.local_key)
-        while local is not None and local.merged_into:
-            local = tx.roster.get(local.merged_into)
+        return replace(resolution, local=_unregistered(tx, site, case)), ""
+    local = tx.roster.get(resolution.local_key)
+    while local is not None and local.merged_into:
+        local = tx.roster.get(local.merged_into)
     if local is None or local.status is not PatientStatus.ACTIVE:
         return resolution, "The local record was closed or put on hold after it was chosen."
     return replace(resolution, local=_for_writing(site, local), local_key=local.key), ""
 
 
-def _unregistered(site: Site, case: Case) -> PatientIdentity:
+def _unregistered(tx: Transaction, site: Site, case: Case) -> PatientIdentity:
     """The disc's own patient under a number made for it: a foreign number without its issuer would
     look like one of ours, and the scans would land on a stranger."""
     stated = case.stated
     number = f"X{_digest(stated)}"
     if not (stated.name and stated.birth_date):
         # Too little to say that the next disc's stranger is this one.
-        with site.store.read() as tx:
-            number = f"X{tx.intakes.get(case.intake).ticket}-{case.id}"
+        number = f"X{tx.intakes.get(case.intake).ticket}-{case.id}"
     issuer = site.policy.coercion.import_only_issuer
     return replace(stated, identifiers=(Identifier(number, issuer),))
 

@@ -10,6 +10,10 @@
 | send    | Delivery | QUEUED     | SENT, HELD                 | its destination  |
 | prove   | Delivery | SENT       | COMMITTED, QUEUED, HELD    | its destination  |
 | purge   | Intake   | CLOSED     | (its bytes are gone)       | cpu              |
+| recall  | Case     | RELEASED,  | RECALLED, then OPEN        | the desk         |
+|         |          | DONE       |                            |                  |
+| reject  | Withdra- | QUEUED     | SENT, COMMITTED, HELD      | its destination  |
+| prove   | wal      | SENT       | COMMITTED, HELD            | its destination  |
 
 The transaction that ends a Case's last Delivery ends the Case, and with its last Case the Intake
 (`Transaction.end_case`). A step is a plain blocking function of (site, unit) that answers with
@@ -72,9 +76,32 @@ RELEASE = _case("release", CaseState.RESOLVED, casework.release)
 PURGE = _intake("purge", IntakeState.CLOSED, reading.purge)
 
 
-def deliver(destination: str) -> tuple[Step, Step]:
-    """The two steps that one destination's worker takes."""
+def _withdrawal(
+    name: str,
+    state: DeliveryState,
+    destination: str,
+    run: Callable[[Site, Any, Stopping], Settlement],
+) -> Step:
+    return Step(
+        name,
+        lambda tx, owner: tx.recalls.claim(state, destination, owner, LEASE_SECONDS),
+        run,
+        lambda tx, held: tx.recalls.extend(held, LEASE_SECONDS),
+        lambda tx, held, code: tx.recalls.fail(held, code),
+    )
+
+
+def deliver(destination: str) -> tuple[Step, ...]:
+    """The steps that one destination's worker takes, one after the other: a note that takes images
+    back never overtakes a sender."""
     return (
+        _withdrawal(
+            "prove rejected",
+            DeliveryState.SENT,
+            destination,
+            lambda site, unit, _stopping: delivering.prove_rejected(site, unit),
+        ),
+        _withdrawal("reject", DeliveryState.QUEUED, destination, delivering.reject),
         Step(
             "prove",
             lambda tx, owner: tx.deliveries.claim(

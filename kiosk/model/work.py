@@ -60,7 +60,7 @@ MOVES: dict[type[StrEnum], dict[StrEnum, frozenset[StrEnum]]] = {
         _I.RECEIVED: frozenset({_I.READ, _I.FAILED, _I.REJECTED, _I.ABORTED}),
         _I.READ: frozenset({_I.CATALOGED, _I.FAILED, _I.REJECTED, _I.ABORTED}),
         _I.CATALOGED: frozenset({_I.CLOSED, _I.ABORTED}),
-        _I.CLOSED: frozenset(),
+        _I.CLOSED: frozenset({_I.CATALOGED}),  # a case of it was recalled
         _I.FAILED: frozenset({_I.RECEIVED, _I.CLOSED}),
         _I.REJECTED: frozenset({_I.CLOSED}),
         _I.ABORTED: frozenset({_I.CLOSED}),
@@ -76,7 +76,8 @@ MOVES: dict[type[StrEnum], dict[StrEnum, frozenset[StrEnum]]] = {
         _C.FAILED: frozenset({_C.OPEN, _C.REJECTED}),
     },
     DeliveryState: {
-        _D.QUEUED: frozenset({_D.SENT, _D.HELD, _D.FAILED, _D.ABORTED}),
+        # straight to COMMITTED: a withdrawal where nothing is to be taken back
+        _D.QUEUED: frozenset({_D.SENT, _D.COMMITTED, _D.HELD, _D.FAILED, _D.ABORTED}),
         _D.SENT: frozenset({_D.COMMITTED, _D.QUEUED, _D.HELD, _D.FAILED, _D.ABORTED}),
         _D.COMMITTED: frozenset({_D.NOTIFIED, _D.ABORTED}),
         _D.NOTIFIED: frozenset({_D.ABORTED}),
@@ -147,6 +148,23 @@ class Delivery:
     problem: str = ""
     because: str = ""  # which rule sends it there
     policy_hash: str = ""  # of the policy that had this rule
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """What a recalled delivery takes back: one rejection note (IHE RAD IOCM) to its destination.
+    It goes QUEUED, SENT, COMMITTED; HELD where the archive will not, ABORTED where a person took
+    the images out there."""
+
+    id: int
+    case: int
+    delivery: int
+    destination: str
+    state: DeliveryState
+    code: str  # of the note's title: kiosk.model.delivery.REJECTED
+    sop_instance_uid: str  # the note's own
+    problem: str = ""
+    due_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from kiosk.policy.sections import (
     Inbound,
     Limits,
     Media,
+    Recall,
     Retention,
     Retry,
     Section,
@@ -54,6 +55,7 @@ class Policy(Section):
     media: Media = Media()
     identity: Identity = Identity()
     coercion: Coercion = Coercion()
+    recall: Recall = Recall()
     limits: Limits = Limits()
     retention: Retention = Retention()
     retry: Retry = Retry()

@@ -3,7 +3,7 @@ change of state is one transaction with its journal line."""
 
 from kiosk.store.cases import Outline
 from kiosk.store.database import DatabaseBusy, Store, StoreUnusable, Transaction, open
-from kiosk.store.deliveries import Held
+from kiosk.store.deliveries import Held, Parcel
 from kiosk.store.lease import Lease, LeaseLost
 from kiosk.store.outgoing import DestinationState
 from kiosk.store.vault import Vault
@@ -15,6 +15,7 @@ __all__ = [
     "Lease",
     "LeaseLost",
     "Outline",
+    "Parcel",
     "Store",
     "StoreUnusable",
     "Transaction",

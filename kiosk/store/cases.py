@@ -263,8 +263,8 @@ class Cases:
     def flag(self, id: int, reason: str) -> None:
         """Something happened after the decision that a person must look at (late merge)."""
         reasons = [*self.get(id).reasons, reason]
-        change = update(patient_case).where(patient_case.c.id == id).values(reasons=reasons)
-        self._connection.execute(change)
+        change = update(patient_case).where(patient_case.c.id == id)
+        self._connection.execute(change.values(reasons=reasons, flagged=True))
         self._write("case.flagged", id, {"reason": reason})
 
     def assign(self, id: int, owner: str) -> bool:

@@ -27,12 +27,24 @@ from kiosk.store.tables import (
     series,
 )
 
+_IN_FORCE = delivery.c.state != DeliveryState.ABORTED
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
     """Why an instance will not be sent, in words for a person."""
 
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What of a study goes to a destination and why. `only`: positions in the study, None for all
+    of it."""
+
+    only: frozenset[int] | None = None
+    because: str = ""
+    policy_hash: str = ""
 
 
 class Deliveries:
@@ -51,12 +63,13 @@ class Deliveries:
         destination_name: str,
         held: Mapping[int, Held] | None = None,
         there: Container[int] = (),
+        parcel: Parcel | None = None,
     ) -> int:
-        """A delivery of the whole study; instances in `held` (by position in the study) are
-        listed but not sent, those in `there` count as accepted: the proof looks whether they are.
-        Queuing it a second time gives the one that is there."""
+        """A delivery of a study, or of the instances in its `parcel`; instances in `held` (by
+        position in the study) are listed but not sent, those in `there` count as accepted: the
+        proof looks whether they are. Queuing it a second time gives the one that is there."""
         known = select(delivery.c.id).where(
-            delivery.c.study == study_id, delivery.c.destination == destination_name
+            delivery.c.study == study_id, delivery.c.destination == destination_name, _IN_FORCE
         )
         if (found := self._connection.execute(known).scalar()) is not None:
             return int(found)
@@ -67,6 +80,8 @@ class Deliveries:
             "destination": destination_name,
             "state": DeliveryState.QUEUED,
         }
+        parcel = parcel or Parcel()
+        values |= {"because": parcel.because, "policy_hash": parcel.policy_hash}
         key = self._connection.execute(delivery.insert().values(values)).inserted_primary_key
         assert key is not None
         id = int(key[0])
@@ -74,12 +89,16 @@ class Deliveries:
         rows = [
             _queued(id, row_id, held.get(position), position in there)
             for position, row_id in enumerate(self._instances_of(study_id))
+            if parcel.only is None or position in parcel.only
         ]
         if rows:
             self._connection.execute(delivery_instance.insert(), rows)
         data: dict[str, object] = {"destination": destination_name, "instances": len(rows)}
-        before = sum(row["answer"] is Answer.ACCEPTED for row in rows)
-        self._write("delivery.queued", id, data | {"held": len(held), "sent_before": before})
+        data["held"] = sum(row["answer"] is Answer.HELD for row in rows)
+        data["sent_before"] = sum(row["answer"] is Answer.ACCEPTED for row in rows)
+        if parcel.because:
+            data |= {"because": parcel.because, "policy": parcel.policy_hash}
+        self._write("delivery.queued", id, data)
         return id
 
     def proved_before(
@@ -94,7 +113,7 @@ class Deliveries:
             .where(delivery.c.case_id.in_(tuple(cases)))
             .where(delivery.c.study_instance_uid == study_instance_uid)
             .where(delivery.c.destination == destination_name)
-            .where(delivery_instance.c.answer == Answer.VERIFIED)
+            .where(delivery_instance.c.answer == Answer.VERIFIED, _IN_FORCE)
         )
         return frozenset((row[0], row[1]) for row in self._connection.execute(query))
 
@@ -110,8 +129,10 @@ class Deliveries:
         return _delivery(row)
 
     def of_case(self, case_id: int) -> tuple[Delivery, ...]:
-        query = select(delivery).where(delivery.c.case_id == case_id).order_by(delivery.c.id)
-        return tuple(_delivery(row) for row in self._connection.execute(query))
+        """Those in force: what was withdrawn by a recall is `recalls`' matter."""
+        query = select(delivery).where(delivery.c.case_id == case_id, _IN_FORCE)
+        rows = self._connection.execute(query.order_by(delivery.c.id))
+        return tuple(_delivery(row) for row in rows)
 
     def in_state(self, *states: DeliveryState, limit: int = 500) -> tuple[Delivery, ...]:
         query = select(delivery).where(delivery.c.state.in_(states)).order_by(delivery.c.id)
@@ -239,6 +260,7 @@ class Deliveries:
         **values: Any,
     ) -> None:
         """One step on in the delivery's table of states, with its journal line."""
+        lease.confirm(self._connection, delivery, held)
         state = advance(self.get(held.id).state, to)
         row = {"state": state, "problem": problem, **values}
         lease.settle(self._connection, delivery, held, row)
@@ -292,4 +314,6 @@ def _delivery(row: Row[Any]) -> Delivery:
         transaction_uid=row.transaction_uid,
         verify_level=row.verify_level,
         problem=row.problem,
+        because=row.because,
+        policy_hash=row.policy_hash,
     )

@@ -194,11 +194,23 @@ class Intakes:
         self._write("intake.closed", id, {})
 
     def closed_at(self, id: int) -> datetime:
-        """When it was closed; raises LookupError when it was not."""
-        for event in self._journal.of(intake=id):
+        """When it was closed last; raises LookupError when it was not."""
+        for event in reversed(self._journal.of(intake=id)):
             if event.kind == "intake.closed":
                 return datetime.fromisoformat(event.at)
         raise LookupError(id)
+
+    def reopen(self, id: int) -> bool:
+        """CLOSED -> CATALOGED: a case of it goes on. False when its bytes are gone."""
+        if any(event.kind == "intake.purged" for event in self._journal.of(intake=id)):
+            return False
+        current = self.get(id).state
+        if current is IntakeState.CLOSED:
+            values = {"state": advance(current, IntakeState.CATALOGED), "due": 0.0}
+            values |= {"lease_token": "", "lease_until": 0.0}
+            self._connection.execute(update(intake).where(intake.c.id == id).values(values))
+            self._write("intake.reopened", id, {})
+        return True
 
     def purged(self, held: Lease) -> None:
         """The staged bytes are gone; the row stays, with nothing left to claim it for."""

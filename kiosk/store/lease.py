@@ -65,6 +65,14 @@ def extend(
     _update(connection, table, lease, {"lease_until": now.timestamp() + seconds})
 
 
+def confirm(connection: Connection, table: Table, lease: Lease) -> None:
+    """Whether the row is still this worker's. Raises LeaseLost: somebody took it back, and its
+    state may be one from which this result leads nowhere."""
+    query = select(table.c.id).where(table.c.id == lease.id, table.c.lease_token == lease.token)
+    if connection.execute(query).first() is None:
+        raise LeaseLost(f"{table.name} {lease.id} is another worker's by now")
+
+
 def settle(
     connection: Connection,
     table: Table,

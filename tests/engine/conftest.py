@@ -15,7 +15,7 @@ from kiosk.model.delivery import InstanceResult
 from kiosk.model.matching import Action, Resolution
 from kiosk.model.medium import Medium, MediumKind
 from kiosk.model.patient import Identifier
-from kiosk.model.work import Case, Delivery
+from kiosk.model.work import Case, Delivery, Intake, Withdrawal
 from kiosk.policy import Policy
 from kiosk.policy.sections import Destination, Retry
 from kiosk.policy.sections import Identity as IdentityPolicy
@@ -69,6 +69,14 @@ class Station:
         with self.rows.read() as tx:
             (case,) = tx.cases.of_intake(intake)
         return case
+
+    def intake(self, intake: int) -> Intake:
+        with self.rows.read() as tx:
+            return tx.intakes.get(intake)
+
+    def withdrawals(self, intake: int) -> tuple[Withdrawal, ...]:
+        with self.rows.read() as tx:
+            return tx.recalls.of_case(self.case(intake).id)
 
     def deliveries(self, intake: int) -> tuple[Delivery, ...]:
         with self.rows.read() as tx:

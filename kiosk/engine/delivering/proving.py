@@ -63,7 +63,7 @@ def prove(site: Site, work: Delivery) -> Settlement:
         instances = [instance for instance, _ in tx.deliveries.results(work.id, *SENT)]
         plan = from_plain(Plan, tx.cases.plan(tx.deliveries.study_of(work.id)))
         stated = tx.cases.get(work.case).stated
-    sent = _Sent(target, instances, _identity_of(plan, stated))
+    sent = _Sent(target, instances, identity_of(plan, stated))
     if target.verify_level == 0:
         return _proved(sent, 0)
     if target.commitment and not work.transaction_uid:
@@ -74,7 +74,7 @@ def prove(site: Site, work: Delivery) -> Settlement:
     return _as_found(site, sent, found)
 
 
-def _identity_of(plan: Plan, stated: PatientIdentity) -> dict[str, str]:
+def identity_of(plan: Plan, stated: PatientIdentity) -> dict[str, str]:
     """What the archive must say of the study's patient: as written, else as it came."""
     came = {
         "PatientID": stated.identifier.value,

@@ -11,8 +11,9 @@ from kiosk.engine.delivering import backing_off
 from kiosk.engine.delivering.asking import calling
 from kiosk.engine.delivering.backing_off import destination_of, later
 from kiosk.engine.parts import Settlement, Site
-from kiosk.model.content import Instance
+from kiosk.model.content import Finding, Instance, Severity
 from kiosk.model.delivery import Answer, Attempt, InstanceResult, Outbound, Plan
+from kiosk.model.medium import made_here
 from kiosk.model.plain import from_plain
 from kiosk.model.work import Delivery, DeliveryState
 from kiosk.store import Lease, Transaction
@@ -20,6 +21,10 @@ from kiosk.store import Lease, Transaction
 TO_SEND = (Answer.PENDING, Answer.RETRY)
 SENT = (Answer.ACCEPTED, Answer.VERIFIED)
 BATCH = 50  # results a transaction: a crash repeats at most so many C-STOREs, which is harmless
+ROTTEN = (
+    "Its copy in the vault is not what was read any more, so it was not sent. "
+    "Read the medium again, and have the disk of this kiosk looked at."
+)
 NOTHING_TAKEN = "The archive took none of these images. The list says why for each."
 
 
@@ -40,7 +45,9 @@ def send(site: Site, work: Delivery, stopping: Callable[[], bool]) -> Settlement
         tx.deliveries.begin_attempt(work.id)
     items = [_outbound(site, ticket, instance, plan) for instance, _ in results]
     record = _Recorder(site, work.id)
-    attempt = delivery.send(target, calling(site, target), items, record, stopping)
+    attempt = delivery.send(
+        target, calling(site, target), items, record, lambda: stopping() or record.recalled
+    )
     record.flush()
     return _sent(site, work, attempt)
 
@@ -53,6 +60,7 @@ def _outbound(site: Site, ticket: str, instance: Instance, plan: Plan) -> Outbou
         instance.sop_class_uid,
         syntax,
         partial(coercion.apply, source, instance, plan),
+        "" if made_here(instance.file) else instance.sha256,
     )
 
 
@@ -63,6 +71,7 @@ class _Recorder:
     site: Site
     delivery: int
     waiting: list[InstanceResult] = field(default_factory=list)
+    recalled: bool = False
 
     def __call__(self, result: InstanceResult) -> None:
         self.waiting.append(result)
@@ -73,12 +82,15 @@ class _Recorder:
         if self.waiting:
             with self.site.store.begin() as tx:
                 tx.deliveries.record(self.delivery, self.waiting)
+                state = tx.deliveries.get(self.delivery).state
+            self.recalled = state is DeliveryState.ABORTED
             self.waiting.clear()
 
 
 def _sent(site: Site, work: Delivery, attempt: Attempt | None) -> Settlement:
     def settle(tx: Transaction, held: Lease) -> None:
         _give_up_on_the_unwilling(site, tx, work.id, attempt)
+        _tell_of_rot(tx, work, attempt)
         counts = tx.deliveries.counts(work.id)
         left = sum(counts.get(answer, 0) for answer in TO_SEND)
         taken = sum(counts.get(answer, 0) for answer in SENT)
@@ -95,6 +107,23 @@ def _sent(site: Site, work: Delivery, attempt: Attempt | None) -> Settlement:
             tx.deliveries.move(held, DeliveryState.HELD, problem=NOTHING_TAKEN, data=data)
 
     return settle
+
+
+def _tell_of_rot(tx: Transaction, work: Delivery, attempt: Attempt | None) -> None:
+    """What changed in the vault is held, and a finding on its medium: for IT a sick disk."""
+    changed = {
+        r.sop_instance_uid
+        for r in (attempt.results if attempt else ())
+        if r.answer is Answer.HELD and r.comment == delivery.CHANGED
+    }
+    if not changed:
+        return
+    found = [
+        Finding("staged-file-changed", Severity.ERROR, instance.path, ROTTEN)
+        for instance, _ in tx.deliveries.results(work.id)
+        if instance.sop_instance_uid in changed
+    ]
+    tx.intakes.add_findings(tx.cases.get(work.case).intake, found)
 
 
 def _give_up_on_the_unwilling(

@@ -18,6 +18,7 @@ from kiosk.model.work import (
     Delivery,
     DeliveryState,
     Event,
+    IntakeState,
     Withdrawal,
     advance,
 )
@@ -76,17 +77,16 @@ class Recalls:
         self._flag(case.id, False)
         self._write("case.kept", case, {"reason": reason}, actor)
 
-    def begin(self, case: Case, deliveries: tuple[Delivery, ...], code: str, actor: str) -> None:
+    def begin(self, case: Case, deliveries: tuple[Delivery, ...], code: str) -> None:
         """RELEASED or DONE -> RECALLED. Nothing more of it is sent from now on: a sender that is at
         work finds its lease gone. Raises IllegalMove."""
         advance(case.state, CaseState.RECALLED)
-        values = {"state": CaseState.RECALLED, "flagged": False, "reasons": []}
-        self._case(case.id, values)
+        self._case(case.id, {"state": CaseState.RECALLED, "flagged": False, "reasons": []})
+        free = {"due": 0.0, "lease_owner": "", "lease_token": "", "lease_until": 0.0}
         for each in deliveries:
-            values = {"state": advance(each.state, DeliveryState.ABORTED), "due": 0.0}
-            free = {"lease_owner": "", "lease_token": "", "lease_until": 0.0}
+            state = advance(each.state, DeliveryState.ABORTED)
             change = update(delivery).where(delivery.c.id == each.id)
-            self._connection.execute(change.values(values | free))
+            self._connection.execute(change.values(state=state, **free))
             if self._may_be_there(each):
                 self._withdraw(each, code)
 
@@ -138,12 +138,19 @@ class Recalls:
         where = (withdrawal.c.lease_owner == station) & (withdrawal.c.lease_token != "")
         self._connection.execute(update(withdrawal).where(where).values(lease_until=0.0))
 
-    def move(self, held: Lease, to: DeliveryState, problem: str = "", **data: object) -> None:
+    def move(
+        self,
+        held: Lease,
+        to: DeliveryState,
+        problem: str = "",
+        data: dict[str, object] | None = None,
+    ) -> None:
         """One step on, with its journal line; the case is OPEN again after the last."""
+        lease.confirm(self._connection, withdrawal, held)
         found = self.get(held.id)
         values = {"state": advance(found.state, to), "problem": problem}
         lease.settle(self._connection, withdrawal, held, values)
-        self._note(f"withdrawal.{to.value.lower()}", found, data | {"problem": problem})
+        self._note(f"withdrawal.{to.value.lower()}", found, (data or {}) | {"problem": problem})
 
     def wait(self, held: Lease, until: datetime, problem: str) -> None:
         lease.settle(self._connection, withdrawal, held, {"problem": problem}, due=until)
@@ -160,7 +167,8 @@ class Recalls:
             return
         here = self._intake_goes_on(row.intake)
         to = CaseState.OPEN if here else CaseState.REJECTED
-        values = {"state": advance(CaseState.RECALLED, to), "resolution": None, "local_key": ""}
+        values: dict[str, Any] = {"state": advance(CaseState.RECALLED, to)}
+        values |= {"resolution": None, "local_key": ""}
         values |= {"reasons": [] if here else [GONE], "due": 0.0, "tries": 0}
         values |= {"owner": "", "owner_until": 0.0}
         self._case(case_id, values)
@@ -253,7 +261,7 @@ class Recalls:
 
     def _intake_goes_on(self, id: int) -> bool:
         row = self._connection.execute(select(intake.c.state).where(intake.c.id == id)).one()
-        return row.state == "CATALOGED"
+        return bool(row.state == IntakeState.CATALOGED)
 
     def _row_of_case(self, id: int) -> Row[Any]:
         return self._connection.execute(select(patient_case).where(patient_case.c.id == id)).one()
