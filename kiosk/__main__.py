@@ -15,6 +15,7 @@ from kiosk.cli import adt, importing, inspecting, receiving
 from kiosk.cli.context import (
     ConfigOption,
     JsonOption,
+    config_path,
     fail,
     fail_unexpectedly,
     opened,
@@ -111,8 +112,7 @@ def check(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Look at every dependency and peer: pass, warn or fail, and the fix."""
     from kiosk.cli import check as checking
 
-    with opened(config) as context:
-        checks = list(checking.run(context))
+    checks = checking.checks(read_policy(config), config_path(config))
     document = checking.report(checks)
     words = [f"{c.state:4}  {c.name}: {c.meaning}" + f"  -> {c.fix}" * bool(c.fix) for c in checks]
     _print(document, as_json, words)

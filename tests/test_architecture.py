@@ -39,6 +39,7 @@ MAY_USE: dict[str, frozenset[str]] = {
     "pydantic_core": frozenset({"policy"}),
     "sqlalchemy": frozenset({"store"}),
     "alembic": frozenset({"store"}),
+    "psycopg": frozenset({"store"}),
     "PySide6": frozenset({"ui"}),
     "pyudev": frozenset({"media"}),
     "dbus_fast": frozenset({"media"}),

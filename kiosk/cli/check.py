@@ -8,12 +8,14 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from kiosk import delivery, media, sandbox
-from kiosk.cli.context import Context
+from kiosk.cli.context import Context, open_all
 from kiosk.model.medium import DriveState
-from kiosk.policy import idle_rules
+from kiosk.policy import Policy, idle_rules
+from kiosk.store import StoreUnusable
 
 PASS, WARN, FAIL = "pass", "warn", "fail"
 LITTLE_DISK = 20_000_000_000  # two of the largest discs
@@ -28,6 +30,18 @@ class Check:
     state: str
     meaning: str
     fix: str = ""
+
+
+def checks(policy: Policy, config: Path | None) -> list[Check]:
+    """All checks; without a database the rest would tell nothing."""
+    try:
+        context = open_all(policy, config)
+    except StoreUnusable as e:
+        return [Check("database", FAIL, str(e), "See [database] in the configuration.")]
+    try:
+        return list(run(context))
+    finally:
+        context.store.close()
 
 
 def run(context: Context) -> Iterator[Check]:
@@ -83,7 +97,12 @@ def _routing(context: Context) -> Iterator[Check]:
 def _database(context: Context) -> Check:
     problem = context.store.problem()
     if problem:
-        return Check("database", FAIL, problem, "Stop the engine and restore the newest backup.")
+        return Check(
+            "database",
+            FAIL,
+            problem,
+            "Stop the engine; restore the newest backup, or mend [database].",
+        )
     return Check("database", PASS, context.store.describe())
 
 

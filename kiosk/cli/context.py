@@ -56,19 +56,39 @@ def read_policy(given: Path | None) -> Policy:
 def opened(given: Path | None) -> Iterator[Context]:
     """Policy, database and vault; ends the program with exit 2 or 1 when they cannot be used."""
     policy = read_policy(given)
-    state = Path(policy.database.state) if policy.database.state else state_folder()
     try:
-        state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        url = policy.database.url or f"sqlite:///{state / 'kiosk.db'}"
-        rows = open_store(url, keys_of=identity.keys_of, name_keys_of=identity.name_keys_of)
-    except OSError as e:
-        fail(f"{state}: cannot be used ({e.strerror}). Check the path and its permissions.")
+        context = open_all(policy, config_path(given))
     except StoreUnusable as e:
         fail(str(e))
     try:
-        yield Context(policy, config_path(given), state, rows, Vault(state / "vault"))
+        yield context
     finally:
-        rows.close()
+        context.store.close()
+
+
+def open_all(policy: Policy, config: Path | None) -> Context:
+    """Database and vault of the policy. Raises StoreUnusable, which says what to do."""
+    state = Path(policy.database.state) if policy.database.state else state_folder()
+    try:
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        rows = open_store(
+            policy.database.url or f"sqlite:///{state / 'kiosk.db'}",
+            keys_of=identity.keys_of,
+            name_keys_of=identity.name_keys_of,
+            password=_password(policy.database.password_file),
+        )
+        return Context(policy, config, state, rows, Vault(state / "vault"))
+    except OSError as e:
+        said = f"{state}: cannot be used ({e.strerror}). Check the path and its permissions."
+        raise StoreUnusable(said) from e
+
+
+def _password(file: Path | None) -> str:
+    """The first line of the file. Raises StoreUnusable."""
+    try:
+        return file.read_text().partition("\n")[0] if file else ""
+    except (OSError, UnicodeDecodeError) as e:
+        raise StoreUnusable(f"{file}: the database's password cannot be read from it.") from e
 
 
 def say(text: str) -> None:

@@ -71,6 +71,7 @@ class Engine:
             tx.intakes.free(self.site.station)
             tx.cases.free(self.site.station)
             tx.deliveries.free(self.site.station)
+            tx.recalls.free(self.site.station)
         self.site.mounts.release_left_over()
 
     def run_once(self) -> bool:
@@ -138,7 +139,7 @@ class Engine:
         if self._stopping.is_set():
             return False
         try:
-            with self.site.store.begin() as tx:
+            with self.site.store.claiming() as tx:
                 claimed = step.claim(tx, self.site.station)
         except DatabaseBusy:
             log.warning("the database is busy: %s is tried again", step.name)
@@ -195,7 +196,7 @@ class Engine:
 
     def _keep(self, step: Step, lease: Lease) -> bool:
         try:
-            with self.site.store.begin() as tx:
+            with self.site.store.claiming() as tx:
                 step.extend(tx, lease)
         except LeaseLost:
             return False  # its own worker notices when it settles

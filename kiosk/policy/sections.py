@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import parse_qs, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 AETitle = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[^\\\s](?:[^\\]*[^\\\s])?$")]
@@ -29,10 +30,20 @@ class Site(Section):
 
 class Database(Section):
     """Where rows and bytes live. Empty URL: SQLite in the state folder; empty state folder:
-    `$XDG_DATA_HOME/kiosk`."""
+    `$XDG_DATA_HOME/kiosk`. A fleet's: `postgresql://kiosk@db.example.org/kiosk?sslmode=verify-full`,
+    its password in a file of its own: this one is shown, copied and hashed."""
 
     url: str = ""
+    password_file: Path | None = None
     state: str = ""
+
+    @field_validator("url")
+    @classmethod
+    def _no_password(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.password or "password" in parse_qs(parts.query):
+            raise ValueError("has a password: put it into database.password_file")
+        return url
 
 
 class Tls(Section):
@@ -98,6 +109,15 @@ class Folders(Section):
     stable_seconds: float = 10.0  # unchanged for so long: it is whole
 
 
+class OAuth(Section):
+    """Client credentials of OAuth 2.0 (RFC 6749 4.4): a token is fetched before it is needed."""
+
+    token_url: str
+    client_id: str
+    secret_file: Path
+    scope: str = ""
+
+
 class Destination(Section):
     """One archive. `verify_level` 0-3 as in the receipt's words: 2 = "checked" (RELIABILITY 3)."""
 
@@ -120,6 +140,14 @@ class Destination(Section):
     tls: Tls | None = None
     username: str = ""
     password_file: Path | None = None
+    token_file: Path | None = None  # a bearer token, read anew for each attempt
+    oauth: OAuth | None = None
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> Destination:
+        if sum(map(bool, (self.username, self.token_file, self.oauth))) > 1:
+            raise ValueError("has several of username, token_file and oauth: keep one")
+        return self
 
 
 class Media(Section):
@@ -160,6 +188,14 @@ class Coercion(Section):
     # Secondary Capture, text as a PDF of that text. Text files are mostly about the disc, and HTML
     # and RTF lose their layout: a hospital has to ask for them. Active content is never taken.
     attachments: tuple[Literal["pdf", "jpeg", "txt", "html", "rtf"], ...] = ("pdf", "jpeg")
+
+
+class Recall(Section):
+    """Undoing a wrong import. Most archives refuse a UID that was rejected: what is sent again gets
+    new ones, unless `uids` says that ours takes the old."""
+
+    uids: Literal["new", "keep"] = "new"
+    two_persons: bool = False  # one proposes it, another one does it
 
 
 class Limits(Section):

@@ -1,8 +1,7 @@
 """Opening the database and its transactions: SQLite on a kiosk, PostgreSQL for a fleet.
 
-Every transaction that writes begins with the write lock (`BEGIN IMMEDIATE`), does no I/O inside,
-and writes state, result and journal line together. `synchronous=FULL` because WAL with NORMAL
-loses committed rows at power loss (measured: all of them).
+Every transaction that writes begins with the write lock, does no I/O inside, and writes state,
+result and journal line together.
 """
 
 from __future__ import annotations
@@ -11,33 +10,30 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, select, update
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy.exc import DBAPIError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from kiosk.model.patient import LocalPatient
-from kiosk.model.work import CaseState, DeliveryState, IntakeState
+from kiosk.model.work import Case, CaseState, DeliveryState, IntakeState
+from kiosk.store import databases
 from kiosk.store.cases import Cases
 from kiosk.store.deliveries import Deliveries
 from kiosk.store.evidence import Decisions
 from kiosk.store.intakes import Intakes
 from kiosk.store.journal import Journal
-from kiosk.store.outgoing import Commitments, Destinations
+from kiosk.store.outgoing import Commitments, Destinations, Recalls
 from kiosk.store.roster import Roster
 from kiosk.store.tables import mark
 
 Clock = Callable[[], datetime]
 KeysOf = Callable[[LocalPatient], frozenset[str]]
 
-BUSY_SECONDS = 5.0
-FULL = 2  # SQLite's number for synchronous=FULL
 ENDED_WELL = {DeliveryState.COMMITTED, DeliveryState.NOTIFIED}
 ENDED = {CaseState.DONE, CaseState.REJECTED}
 
@@ -54,7 +50,7 @@ class DatabaseBusy(StoreUnusable):
 def _busy() -> Iterator[None]:
     try:
         yield
-    except OperationalError as e:
+    except (OperationalError, InternalError, PoolTimeout) as e:  # InternalError: a standby's
         # Without its cause's text: that would quote the statement.
         raise DatabaseBusy("The database cannot take this now. Nothing was written.") from e
 
@@ -70,6 +66,7 @@ class Transaction:
         self.deliveries = Deliveries(connection, self.journal, store.now)
         self.destinations = Destinations(connection, self.journal, store.now)
         self.commitments = Commitments(connection, self.journal, store.now)
+        self.recalls = Recalls(connection, self.journal, store.now)
         self.roster = Roster(connection, store.keys_of, store.name_keys_of, store.now)
         self.decisions = Decisions(connection, self.journal, store.now, self._survivor)
 
@@ -104,6 +101,19 @@ class Transaction:
         if intake.state is IntakeState.CATALOGED and ended <= ENDED:
             self.intakes.close(intake.id)
 
+    def recall(self, case: Case, code: str, actor: str, data: dict[str, object]) -> None:
+        """Takes a case back that went out wrong: nothing more of it is sent, what may have arrived
+        is withdrawn, and once that is proved the case is decided anew. Raises IllegalMove."""
+        self.recalls.begin(case, self.deliveries.of_case(case.id), code)
+        self.recalls.recorded(case, actor, data)
+        self.intakes.reopen(case.intake)
+        self.end_recall(case.id)
+
+    def end_recall(self, case_id: int) -> None:
+        """After a withdrawal is over."""
+        self.recalls.end(case_id)
+        self.end_case(case_id)
+
 
 class Store:
     def __init__(self, engine: Engine, now: Clock, keys_of: KeysOf, name_keys_of: KeysOf) -> None:
@@ -119,32 +129,31 @@ class Store:
             yield Transaction(connection, self)
 
     @contextmanager
+    def claiming(self) -> Iterator[Transaction]:
+        """A transaction that claims a row or keeps its lease, and writes nothing else: it waits
+        for no other writer where the database can lock rows."""
+        with _busy(), self.engine.connect() as connection:
+            connection = connection.execution_options(kiosk_begin="claim")
+            with connection.begin():
+                yield Transaction(connection, self)
+
+    @contextmanager
     def read(self) -> Iterator[Transaction]:
         """One consistent snapshot, without the write lock."""
         with _busy(), self.engine.connect() as connection:
-            connection = connection.execution_options(kiosk_read=True)
+            connection = databases.reading(connection)
             with connection.begin():
                 yield Transaction(connection, self)
 
     def problem(self) -> str:
         """What is wrong with the database itself, "" when nothing is. Looks, changes nothing."""
-        if self.engine.dialect.name != "sqlite":
-            return ""
-        with self.engine.connect() as connection:
-            said = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar())
-            mode = str(connection.exec_driver_sql("PRAGMA journal_mode").scalar())
-            level = connection.exec_driver_sql("PRAGMA synchronous").scalar()
-        if said != "ok":
-            return "The database file is damaged."
-        if mode != "wal" or level != FULL:
-            return "The database does not keep what was acknowledged through a power loss."
-        return ""
+        with self.read() as tx:
+            return databases.problem(tx.connection)
 
     def describe(self) -> str:
-        """Kind and durability, for people."""
-        if self.engine.dialect.name == "sqlite":
-            return "SQLite, write-ahead log, synchronous FULL"
-        return self.engine.dialect.name
+        """Kind, place and durability, for people."""
+        with self.read() as tx:
+            return databases.describe(tx.connection)
 
     def close(self) -> None:
         self.engine.dispose()
@@ -160,52 +169,28 @@ def open(
     keys_of: KeysOf,
     name_keys_of: KeysOf,
     now: Clock = utc_now,
+    password: str = "",
 ) -> Store:
-    """The store at `url`, migrated to this program's schema. Raises StoreUnusable when it cannot
-    be reached, is corrupt, or belongs to a newer program."""
-    engine = _engine(url)
+    """The store at `url`, migrated to this program's schema. `password` is PostgreSQL's, when the
+    address has none. Raises StoreUnusable when it cannot be reached, is corrupt, or belongs to a
+    newer program."""
+    try:
+        engine = databases.engine(url, password)
+    except databases.UnknownDatabase as e:
+        raise StoreUnusable(str(e)) from e
     try:
         _upgrade(engine)
-    except (OperationalError, DBAPIError) as e:
+    except StoreUnusable:
         engine.dispose()
+        raise
+    except DBAPIError as e:
+        engine.dispose()
+        reason = " ".join(str(e.orig).split())
         raise StoreUnusable(
-            f"The database cannot be used ({type(e.orig).__name__}: {e.orig}). "
-            "No scan was read or lost. Check the path, its disk and its permissions."
+            f"The database cannot be used ({type(e.orig).__name__}: {reason}). "
+            "No scan was read or lost. Check that it runs, its address, disk and permissions."
         ) from e
     return Store(engine, now, keys_of, name_keys_of)
-
-
-def _engine(url: str) -> Engine:
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
-    if parsed.database:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    # Threads of the engine each hold their own connection; nothing is shared across a fork.
-    engine = create_engine(
-        parsed,
-        hide_parameters=True,
-        poolclass=QueuePool if parsed.database else NullPool,
-        pool_size=16,
-    )
-    event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # we begin ourselves: sqlite3 would begin too late
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout={int(BUSY_SECONDS * 1000)}")
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    reads = connection.get_execution_options().get("kiosk_read", False)
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
 def _alembic(connection: Connection | None = None) -> Config:
@@ -216,15 +201,21 @@ def _alembic(connection: Connection | None = None) -> Config:
 
 
 def _upgrade(engine: Engine) -> None:
-    script = ScriptDirectory.from_config(_alembic())
-    with engine.begin() as connection:
-        current = MigrationContext.configure(connection).get_current_revision()
-        if current == script.get_current_head():
+    with engine.connect() as connection, databases.reading(connection).begin():
+        if _is_current(connection):
             return
-        known = {revision.revision for revision in script.walk_revisions()}
-        if current is not None and current not in known:
-            raise StoreUnusable(
-                "The database belongs to a newer version of this program. Nothing was changed. "
-                "Install that version, or restore the backup made before the upgrade."
-            )
-        command.upgrade(_alembic(connection), "head")
+    with engine.begin() as connection:
+        if not _is_current(connection):  # another program may have been first
+            command.upgrade(_alembic(connection), "head")
+
+
+def _is_current(connection: Connection) -> bool:
+    script = ScriptDirectory.from_config(_alembic())
+    current = MigrationContext.configure(connection).get_current_revision()
+    known = {revision.revision for revision in script.walk_revisions()}
+    if current is not None and current not in known:
+        raise StoreUnusable(
+            "The database belongs to a newer version of this program. Nothing was changed. "
+            "Install that version, or restore the backup made before the upgrade."
+        )
+    return current == script.get_current_head()

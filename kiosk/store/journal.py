@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Connection, Row, func, select, text
+from sqlalchemy import Connection, Row, func, select
 
 from kiosk.model.work import Event
 from kiosk.store.tables import journal as table
@@ -20,10 +20,8 @@ class Journal:
         self._now = now
 
     def write(self, event: Event) -> Event:
-        """Appends the event: its hash covers the whole line and the hash before it."""
-        if self._connection.dialect.name == "postgresql":
-            # The chain needs one writer at a time; SQLite's write lock is already that.
-            self._connection.execute(text("SELECT pg_advisory_xact_lock(19020561)"))
+        """Appends the event: its hash covers the whole line and the hash before it. The chain has
+        one writer at a time: the transaction holds the write lock."""
         last = self._connection.execute(
             select(table.c.hash).order_by(table.c.id.desc()).limit(1)
         ).scalar()
@@ -78,7 +76,8 @@ class Journal:
 
     def _lines(self) -> Iterator[Row[tuple[object, ...]]]:
         query = select(table).order_by(table.c.id).execution_options(yield_per=1000)
-        yield from self._connection.execute(query)
+        with self._connection.execute(query) as rows:  # closed when the reader stops early, too
+            yield from rows
 
 
 def digest(event: Event, data: str, previous: str) -> str:

@@ -1,7 +1,9 @@
 """The schema: one row per intake, case, study, series, instance and delivery; the journal.
 
-Instants are ISO 8601 UTC text where people read them and REAL seconds since the epoch where rows
-are claimed by them. JSON columns hold model values through `kiosk.model.plain`.
+What comes off a disc or from a person is Text and BigInteger: PostgreSQL holds a column to its
+length and range, and a hostile header must cost a Finding, never a step. Instants are ISO 8601 UTC
+text where people read them and REAL seconds since the epoch where rows are claimed by them. JSON
+columns hold model values through `kiosk.model.plain`.
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ def _leased() -> tuple[Column[object], ...]:
         Column("lease_owner", String(128), nullable=False, default=""),
         Column("lease_token", String(32), nullable=False, default=""),
         Column("lease_until", Float, nullable=False, default=0.0),
-        Column("tries", Integer, nullable=False, default=0),
+        Column("tries", BigInteger, nullable=False, default=0),
     )
 
 
@@ -54,8 +56,8 @@ intake = Table(
     Column("station", String(64), nullable=False),
     Column("state", String(16), nullable=False),
     Column("medium", PLAIN, nullable=False),
-    Column("fingerprint", String(80), nullable=False, index=True),
-    Column("operator", String(128), nullable=False, default=""),
+    Column("fingerprint", Text, nullable=False, index=True),
+    Column("operator", Text, nullable=False, default=""),
     Column("picked", PLAIN),
     Column("created_at", String(32), nullable=False),
     Column("patience", Float, nullable=False, default=0.0),
@@ -97,7 +99,7 @@ drive = Table(
     "drive",
     METADATA,
     Column("station", String(64), primary_key=True),
-    Column("serial", String(128), primary_key=True),
+    Column("serial", Text, primary_key=True),
     Column("value", PLAIN, nullable=False),
     Column("at", String(32), nullable=False),
 )
@@ -123,8 +125,9 @@ patient_case = Table(
     Column("resolution", PLAIN),
     Column("local_key", String(64), nullable=False, default="", index=True),
     Column("reasons", PLAIN, nullable=False),
-    Column("owner", String(128), nullable=False, default=""),
+    Column("owner", Text, nullable=False, default=""),
     Column("owner_until", Float, nullable=False, default=0.0),
+    Column("flagged", Boolean, nullable=False, default=False, index=True),
     Column("created_at", String(32), nullable=False),
     *_leased(),
     Index(None, "state", "due"),
@@ -135,7 +138,7 @@ study = Table(
     METADATA,
     Column("id", ID, primary_key=True),
     Column("case_id", ID, ForeignKey("patient_case.id"), nullable=False),
-    Column("study_instance_uid", String(64), nullable=False),
+    Column("study_instance_uid", Text, nullable=False),
     Column("attributes", PLAIN, nullable=False),
     Column("plan", PLAIN),
     UniqueConstraint("case_id", "study_instance_uid"),
@@ -146,7 +149,7 @@ series = Table(
     METADATA,
     Column("id", ID, primary_key=True),
     Column("study", ID, ForeignKey("study.id"), nullable=False, index=True),
-    Column("series_instance_uid", String(64), nullable=False),
+    Column("series_instance_uid", Text, nullable=False),
     Column("attributes", PLAIN, nullable=False),
 )
 
@@ -155,13 +158,13 @@ instance = Table(
     METADATA,
     Column("id", ID, primary_key=True),
     Column("series", ID, ForeignKey("series.id"), nullable=False, index=True),
-    Column("sop_instance_uid", String(64), nullable=False, index=True),
-    Column("sop_class_uid", String(64), nullable=False),
-    Column("transfer_syntax_uid", String(64), nullable=False),
-    Column("file", Integer, nullable=False),
+    Column("sop_instance_uid", Text, nullable=False, index=True),
+    Column("sop_class_uid", Text, nullable=False),
+    Column("transfer_syntax_uid", Text, nullable=False),
+    Column("file", BigInteger, nullable=False),
     Column("path", Text, nullable=False),
     Column("bytes", BigInteger, nullable=False),
-    Column("sha256", String(64), nullable=False),
+    Column("sha256", Text, nullable=False),
     Column("status", String(16), nullable=False),
     Column("dataset_offset", BigInteger, nullable=False),
     Column("pixel_offset", BigInteger, nullable=False),
@@ -178,7 +181,7 @@ delivery = Table(
     Column("id", ID, primary_key=True),
     Column("case_id", ID, ForeignKey("patient_case.id"), nullable=False, index=True),
     Column("study", ID, ForeignKey("study.id"), nullable=False),
-    Column("study_instance_uid", String(64), nullable=False),
+    Column("study_instance_uid", Text, nullable=False),
     Column("destination", String(32), nullable=False),
     Column("state", String(16), nullable=False),
     Column("attempts", Integer, nullable=False, default=0),
@@ -187,9 +190,40 @@ delivery = Table(
     Column("report", PLAIN),
     Column("verify_level", Integer, nullable=False, default=-1),
     Column("problem", Text, nullable=False, default=""),
+    Column("because", Text, nullable=False, default=""),
+    Column("policy_hash", String(64), nullable=False, default=""),
     *_leased(),
-    UniqueConstraint("study", "destination"),
+    Index(None, "study", "destination"),
     Index(None, "state", "destination", "due"),
+)
+
+# What a recalled delivery takes back: one rejection note to its destination.
+withdrawal = Table(
+    "withdrawal",
+    METADATA,
+    Column("id", ID, primary_key=True),
+    Column("case_id", ID, ForeignKey("patient_case.id"), nullable=False, index=True),
+    Column("delivery", ID, ForeignKey("delivery.id"), nullable=False, unique=True),
+    Column("destination", String(32), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("code", String(16), nullable=False),
+    Column("sop_instance_uid", Text, nullable=False),
+    Column("problem", Text, nullable=False, default=""),
+    *_leased(),
+    Index(None, "state", "destination", "due"),
+)
+
+# What others shall be told, by whoever tells them.
+notice = Table(
+    "notice",
+    METADATA,
+    Column("id", ID, primary_key=True),
+    Column("case_id", ID, ForeignKey("patient_case.id"), nullable=False, index=True),
+    Column("kind", String(48), nullable=False),
+    Column("value", PLAIN, nullable=False),
+    Column("created_at", String(32), nullable=False),
+    *_leased(),
+    Index(None, "kind", "due"),
 )
 
 delivery_instance = Table(
@@ -198,9 +232,9 @@ delivery_instance = Table(
     Column("delivery", ID, ForeignKey("delivery.id"), primary_key=True),
     Column("instance", ID, ForeignKey("instance.id"), primary_key=True),
     Column("answer", String(16), nullable=False),
-    Column("code", Integer, nullable=False, default=-1),
+    Column("code", BigInteger, nullable=False, default=-1),
     Column("comment", Text, nullable=False, default=""),
-    Column("tries", Integer, nullable=False, default=0),
+    Column("tries", BigInteger, nullable=False, default=0),
     Column("changes", PLAIN, nullable=False),
     Index(None, "delivery", "answer"),
 )
@@ -235,7 +269,7 @@ journal = Table(
     Column("intake", ID, index=True),
     Column("case_id", ID, index=True),
     Column("delivery", ID),
-    Column("actor", String(128), nullable=False),
+    Column("actor", Text, nullable=False),
     Column("data", Text, nullable=False),
     Column("previous", String(64), nullable=False),
     Column("hash", String(64), nullable=False),

@@ -81,3 +81,15 @@ def test_what_is_no_toml_is_refused_with_the_place(tmp_path: Path, text: str) ->
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         load(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://kiosk:hush@db/kiosk", "postgresql://db/kiosk?password=hush"]
+)
+def test_a_password_in_the_databases_address_is_refused_and_not_repeated(
+    tmp_path: Path, url: str
+) -> None:
+    path = write(tmp_path, f'[site]\nname = "X"\n[database]\nurl = "{url}"\n')
+    with pytest.raises(ConfigError, match=r":4: database\.url: .*password_file") as refused:
+        load(path)
+    assert "hush" not in str(refused.value)

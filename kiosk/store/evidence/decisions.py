@@ -41,7 +41,7 @@ remembered = Table(
     Column("judgement", String(16), nullable=False),
     Column("local_key", String(64), nullable=False),
     Column("stated", PLAIN, nullable=False),
-    Column("actor", String(128), nullable=False),
+    Column("actor", Text, nullable=False),
     Column("at", String(32), nullable=False),
     Column("reason", Text, nullable=False),
     Column("revoked_at", String(32), nullable=False, default=""),

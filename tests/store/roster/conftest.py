@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -11,9 +10,9 @@ from kiosk import identity, store
 
 
 @pytest.fixture
-def rows(tmp_path: Path) -> Iterator[store.Store]:
+def rows(url: str) -> Iterator[store.Store]:
     opened = store.open(
-        f"sqlite:///{tmp_path / 'kiosk.db'}",
+        url,
         keys_of=identity.keys_of,
         name_keys_of=identity.name_keys_of,
     )
