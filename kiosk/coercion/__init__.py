@@ -6,8 +6,17 @@ byte for byte, however often it runs. Pixel data are never changed.
 """
 
 from kiosk.coercion.applying import apply, sent_as
-from kiosk.coercion.planning import plan
+from kiosk.coercion.planning import for_writing, plan, unregistered
 from kiosk.coercion.preparing import prepare
 from kiosk.coercion.recalling import rejection_note, renamed
 
-__all__ = ["apply", "plan", "prepare", "rejection_note", "renamed", "sent_as"]
+__all__ = [
+    "apply",
+    "for_writing",
+    "plan",
+    "prepare",
+    "rejection_note",
+    "renamed",
+    "sent_as",
+    "unregistered",
+]

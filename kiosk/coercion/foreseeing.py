@@ -9,7 +9,15 @@ from collections.abc import Iterable, Iterator
 from kiosk.coercion.encoding import charsets
 from kiosk.coercion.provenance import ISSUER, PATIENT_ID
 from kiosk.coercion.recoding import CHARSET
-from kiosk.coercion.rewriting import GUESSED, ORIGINAL, OTHER_IDS, turns_to_utf8
+from kiosk.coercion.rewriting import (
+    GUESSED,
+    ORIGINAL,
+    OTHER_IDS,
+    SERIES,
+    SOP_INSTANCE,
+    STUDY,
+    turns_to_utf8,
+)
 from kiosk.coercion.wording import change, describe
 from kiosk.model.content import InstanceStatus, Said, Study
 from kiosk.model.delivery import Attribute, Change, Plan
@@ -30,6 +38,7 @@ def foreseen(plan: Plan, study: Study) -> tuple[Change, ...]:
     to_utf8 = list(_to_utf8(plan, said.get(CHARSET, ())))
     rows += to_utf8
     rows += _mended(study, {a.tag for a in plan.attributes}, bool(to_utf8))
+    rows += _renamed(study)
     rows += _appended(plan, said, rows, sent)
     return tuple(sorted(rows, key=lambda row: (row.tag, row.was))[:ROWS])
 
@@ -61,6 +70,20 @@ def _mended(study: Study, planned: set[int], to_utf8: bool) -> Iterator[Change]:
             continue
         if each.place[:11] not in places:
             yield Change(each.place, each.keyword, each.was, each.now, each.instances)
+
+
+def _renamed(study: Study) -> Iterator[Change]:
+    """The UIDs of a study that an archive has rejected."""
+    was = {u.now: u.was for u in study.uids if u.why == "rejected"}
+    sent = [i for i in study.instances if i.status is InstanceStatus.OK]
+    if (uid := study.study_instance_uid) in was:
+        yield change(STUDY, was[uid], uid, len(sent))
+    for series in study.series:
+        if (uid := series.series_instance_uid) in was:
+            yield change(SERIES, was[uid], uid, len(series.instances))
+    for each in sent:
+        if each.sop_instance_uid in was:
+            yield change(SOP_INSTANCE, was[each.sop_instance_uid], each.sop_instance_uid)
 
 
 def _appended(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -81,6 +83,26 @@ def _cataloged(stated: PatientIdentity, study: Study) -> tuple[Said, ...]:
     }
     count = max(1, len(study.instances))
     return tuple(Said(attribute(k).tag, text, count) for k, text in known.items())
+
+
+def for_writing(local: PatientIdentity, policy: Policy) -> PatientIdentity:
+    """The record as the archive shall have it: our own authority's number first."""
+    issuer = policy.identity.local_issuer
+    ours = sorted(local.identifiers, key=lambda i: i.issuer != issuer)
+    return replace(local, identifiers=tuple(ours))
+
+
+def unregistered(stated: PatientIdentity, otherwise: str, policy: Policy) -> PatientIdentity:
+    """The disc's own patient under a number made for it, the same one on every disc: a foreign
+    number without its issuer would look like one of ours, and the scans would land on a stranger.
+    `otherwise` makes the number where too little is stated to say that the next disc's stranger is
+    this one."""
+    parts = [str(stated.identifier), stated.name.to_dicom().upper(), stated.birth_date, stated.sex]
+    digest = hashlib.sha256("\0".join(parts).encode()).digest()
+    known = stated.name and stated.birth_date
+    number = f"X{base64.b32encode(digest).decode()[:12] if known else otherwise}"
+    issuer = policy.coercion.import_only_issuer
+    return replace(stated, identifiers=(Identifier(number, issuer),))
 
 
 def _moment(at: str) -> str:

@@ -93,9 +93,13 @@ def _own_uids(header: Header, plan: Plan, sop_instance_uid: str) -> dict[int, st
     if sop_instance_uid and dict(plan.uids).get(stated, stated) != sop_instance_uid:
         found[SOP_INSTANCE] = sop_instance_uid
     if plan.mend:
-        study = dict(plan.uids).get(plan.study_instance_uid, plan.study_instance_uid)
-        own = {STUDY: study, SERIES: series_uid_for(study)}
-        found |= {tag: uid for tag, uid in own.items() if not header.raw(tag).strip(b" \0")}
+        new = dict(plan.uids)
+        study = new.get(plan.study_instance_uid, plan.study_instance_uid)
+        stated = ascii_text(header.raw(STUDY).strip(b" \0"))
+        if new.get(stated, stated) != study:
+            found[STUDY] = study
+        if not header.raw(SERIES).strip(b" \0"):
+            found[SERIES] = series_uid_for(study)
     return found
 
 

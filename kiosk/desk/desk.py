@@ -109,7 +109,8 @@ class Desk:
         """Raises Refused when there is no such case."""
         self._allow(Doing.SEE_WORKLIST)
         with self._reading() as tx:
-            return him.compare(tx, _case(tx, case), self._header(), self._now(), self.operator)
+            found, header = _case(tx, case), self._header()
+            return him.compare(tx, found, header, self._policy, self._now(), self.operator)
 
     def deliveries(self) -> DeliveriesSnapshot:
         self._allow(Doing.SEE_HEALTH)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -227,39 +225,16 @@ def _resolution_now(
     tx: Transaction, site: Site, case: Case, resolution: Resolution
 ) -> tuple[Resolution, str]:
     if resolution.action is Action.IMPORT_ONLY:
-        return replace(resolution, local=_unregistered(tx, site, case)), ""
+        otherwise = f"{tx.intakes.get(case.intake).ticket}-{case.id}"
+        made = coercion.unregistered(case.stated, otherwise, site.policy)
+        return replace(resolution, local=made), ""
     local = tx.roster.get(resolution.local_key)
     while local is not None and local.merged_into:
         local = tx.roster.get(local.merged_into)
     if local is None or local.status is not PatientStatus.ACTIVE:
         return resolution, "The local record was closed or put on hold after it was chosen."
-    return replace(resolution, local=_for_writing(site, local), local_key=local.key), ""
-
-
-def _unregistered(tx: Transaction, site: Site, case: Case) -> PatientIdentity:
-    """The disc's own patient under a number made for it: a foreign number without its issuer would
-    look like one of ours, and the scans would land on a stranger."""
-    stated = case.stated
-    number = f"X{_digest(stated)}"
-    if not (stated.name and stated.birth_date):
-        # Too little to say that the next disc's stranger is this one.
-        number = f"X{tx.intakes.get(case.intake).ticket}-{case.id}"
-    issuer = site.policy.coercion.import_only_issuer
-    return replace(stated, identifiers=(Identifier(number, issuer),))
-
-
-def _digest(stated: PatientIdentity) -> str:
-    """The same for the same stated patient on every disc: twelve letters and digits."""
-    parts = [str(stated.identifier), stated.name.to_dicom().upper(), stated.birth_date, stated.sex]
-    digest = hashlib.sha256("\0".join(parts).encode()).digest()
-    return base64.b32encode(digest).decode()[:12]
-
-
-def _for_writing(site: Site, local: LocalPatient) -> PatientIdentity:
-    """The record as the archive shall have it: our own authority's number first."""
-    issuer = site.policy.identity.local_issuer
-    ours = sorted(local.identity.identifiers, key=lambda i: i.issuer != issuer)
-    return replace(local.identity, identifiers=tuple(ours))
+    written = coercion.for_writing(local.identity, site.policy)
+    return replace(resolution, local=written, local_key=local.key), ""
 
 
 def _conflicting(study: Study) -> bool:

@@ -83,7 +83,7 @@ def _once_each(seen: Sequence[Seen], findings: Findings) -> list[Placed]:
         one.bucket = instance.status.value
         if instance.status is not InstanceStatus.OK:
             continue
-        if uid in whole:
+        if uid and uid in whole:
             findings.add(
                 "conflicting-instance",
                 Severity.WARNING,

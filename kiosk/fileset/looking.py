@@ -36,8 +36,7 @@ PATIENTLESS = {
     "1.2.840.10008.5.1.4.1.1.200.3": "A protocol approval",
     "1.2.840.10008.5.1.4.1.1.200.7": "An XA protocol",
 }
-_NEEDED = (
-    tags.SOP_CLASS_UID,
+_IDENTIFYING = (
     tags.SOP_INSTANCE_UID,
     tags.STUDY_INSTANCE_UID,
     tags.SERIES_INSTANCE_UID,
@@ -169,7 +168,7 @@ class Look:
         return Seen(file, kinds.OTHER, "acr-nema")
 
     def _judge_uids(self, header: Header) -> None:
-        """An instance without its UIDs cannot be sent (PS3.7 9.1.1), nor filed."""
+        """An instance of no known kind cannot be sent (PS3.7 9.1.1)."""
         in_meta = uid_text(header.meta.get(tags.MEDIA_STORAGE_SOP_INSTANCE_UID, b""))
         if header.sop_class_uid in PATIENTLESS:
             what = PATIENTLESS[header.sop_class_uid]
@@ -177,11 +176,15 @@ class Look:
             return
         if in_meta and in_meta != header.sop_instance_uid:
             header.flaw("uid-disagrees", Severity.WARNING, "The file states two SOP Instance UIDs.")
-        uids = [header.uid(tag) for tag in _NEEDED]
+        if not valid_uid(header.uid(tags.SOP_CLASS_UID)):
+            self._hold(header, "uid-missing", "It does not say what kind of object it is.")
+        uids = [header.uid(tag) for tag in _IDENTIFYING]
         if not all(uids):
-            self._hold(header, "uid-missing", "The study, series or instance has no UID.")
+            said = "The study, series or instance has no UID. It gets one when it is imported."
+            header.flaw("uid-missing", Severity.WARNING, said)
         elif not all(map(valid_uid, uids)):
-            self._hold(header, "uid-invalid", "A UID is too long or has letters in it.")
+            said = "A UID is too long or has letters in it. It gets a new one when it is imported."
+            header.flaw("uid-invalid", Severity.WARNING, said)
 
     def _hold(self, header: Header, code: str, detail: str) -> None:
         if header.status is InstanceStatus.OK:

@@ -56,7 +56,8 @@ class Earlier:
 
 @dataclass(frozen=True, slots=True)
 class CandidateColumn:
-    """A registered patient held against the disc. `writes` is what choosing it will change."""
+    """A registered patient held against the disc. `writes` is every change in the headers that
+    choosing it will make, and in how many images."""
 
     number: int
     local: LocalPatient
@@ -92,3 +93,4 @@ class CompareSnapshot:
     notices: tuple[Notice, ...] = ()
     blocked: Message | None = None
     earlier: tuple[Earlier, ...] = ()  # about none of the candidates
+    import_only: tuple[Change, ...] = ()  # what keeping them under a number of their own changes

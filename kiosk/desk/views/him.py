@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -22,22 +21,16 @@ from kiosk.desk.snapshots import (
 )
 from kiosk.desk.views import memory
 from kiosk.desk.views.differences import compare_field, rows_for, text_of
+from kiosk.desk.views.plans import Writing
 from kiosk.desk.views.rows import case_lines, reason_codes
-from kiosk.model.delivery import Change
 from kiosk.model.matching import Candidate, Proposal
 from kiosk.model.patient import LocalPatient, PatientIdentity
 from kiosk.model.work import Case, CaseState
+from kiosk.policy import Policy
 from kiosk.store import Transaction
 
 WITHIN = timedelta(hours=4)  # a case without an appointment is due that long after it came
 BEFORE_CLINIC = timedelta(minutes=15)
-WRITTEN: tuple[tuple[str, str, Callable[[PatientIdentity], str]], ...] = (
-    ("(0010,0010)", "PatientName", lambda p: p.name.to_dicom()),
-    ("(0010,0020)", "PatientID", lambda p: p.identifier.value),
-    ("(0010,0021)", "IssuerOfPatientID", lambda p: p.identifier.issuer),
-    ("(0010,0030)", "PatientBirthDate", lambda p: p.birth_date),
-    ("(0010,0040)", "PatientSex", lambda p: p.sex),
-)
 
 
 def worklist(
@@ -122,7 +115,7 @@ def moment_of(dtm: str, now: datetime) -> datetime | None:
 
 
 def compare(
-    tx: Transaction, case: Case, header: Header, now: datetime, operator: Operator
+    tx: Transaction, case: Case, header: Header, policy: Policy, now: datetime, operator: Operator
 ) -> CompareSnapshot:
     intake = tx.intakes.get(case.intake)
     candidates = case.proposal.candidates if case.proposal else ()
@@ -133,6 +126,7 @@ def compare(
     chosen = memory.chosen_before(before)
     listed = sorted(zip(candidates, current, strict=True), key=lambda c: c[1].key not in chosen)
     shown_keys = {local.key for local in current}
+    writing = Writing.of(tx, case, policy, now)
     return CompareSnapshot(
         header,
         case.id,
@@ -142,7 +136,7 @@ def compare(
         tuple((field, text_of(case.stated, field)) for field in shown),
         tuple(
             replace(
-                _column(number, candidate, local, case.stated, shown),
+                _column(number, candidate, local, case.stated, shown, writing),
                 earlier=memory.of_record(before, local.key, operator),
             )
             for number, (candidate, local) in enumerate(listed, 1)
@@ -158,7 +152,8 @@ def compare(
         case.created_at,
         _moved_notices(case.proposal, current),
         blocked(case, header.operator),
-        memory.of_others(tx, before, shown_keys, operator),
+        earlier=memory.of_others(tx, before, shown_keys, operator),
+        import_only=writing.import_only(),
     )
 
 
@@ -168,6 +163,7 @@ def _column(
     local: LocalPatient,
     stated: PatientIdentity,
     shown: tuple[str, ...],
+    writing: Writing,
 ) -> CandidateColumn:
     by_field = {e.field: e for e in candidate.comparison.evidence}
     fields: tuple[FieldLine, ...] = tuple(
@@ -183,15 +179,9 @@ def _column(
         candidate.comparison.weight,
         candidate.comparison.capped_by,
         fields,
-        writes(stated, local.identity),
+        writing.linked(local.identity),
         others,
     )
-
-
-def writes(stated: PatientIdentity, local: PatientIdentity) -> tuple[Change, ...]:
-    """The identity attributes that linking to `local` replaces (PS3.3 C.7.1.1)."""
-    both = ((tag, keyword, of(stated), of(local)) for tag, keyword, of in WRITTEN)
-    return tuple(Change(t, k, was, now) for t, k, was, now in both if now and was != now)
 
 
 def _moved_notices(

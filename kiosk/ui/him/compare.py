@@ -10,6 +10,7 @@ from kiosk.desk.snapshots import CompareSnapshot, Mood, Notice, StudyLine
 from kiosk.ui.him.decision import Decision
 from kiosk.ui.him.grid import CompareGrid, earlier_line, minimum
 from kiosk.ui.him.model import due_mood, due_words
+from kiosk.ui.him.writing import WritingCard, rows_of
 from kiosk.ui.parts.cells import (
     Button,
     Card,
@@ -109,6 +110,8 @@ class CompareScreen(DeskScreen):
         self._grid.addWidget(grid)
         if total > fit:
             self._grid.addLayout(self._walk(fit, total))
+        if rows := rows_of(self._snapshot, chosen):
+            self._grid.addWidget(WritingCard(self.look, rows))
 
     def _walk(self, fit: int, total: int) -> row:
         look, words = self.look, self.look.words

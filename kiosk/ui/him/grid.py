@@ -123,7 +123,9 @@ class CompareGrid(Card):
         if self._chosen == Action.NOT_OURS:
             return Line(words("label.nothing"), "muted")
         if self._chosen == Action.IMPORT_ONLY:
-            return _stack(_value(look, field, raw, ()), Line(words("label.kept"), "small"))
+            made = _made_number(self._snapshot) if field == "identifier" else ""
+            note = Line(words("label.changes" if made else "label.kept"), "small")
+            return _stack(_value(look, field, made or raw, ()), note)
         candidate = self._snapshot.candidates[int(self._chosen) - 1]
         line = next((f for f in candidate.fields if f.field == field), None)
         if line is None or field in ("address", "telephone"):
@@ -135,6 +137,11 @@ class CompareGrid(Card):
         note = Line(words("label.unchanged" if same else "label.changes"), "small")
         note.set_mood("" if same else "care")
         return _stack(_value(look, field, line.ours, ()), note)
+
+
+def _made_number(snapshot: CompareSnapshot) -> str:
+    """The number under which scans of nobody registered are kept."""
+    return next((c.now for c in snapshot.import_only if c.keyword == "PatientID"), "")
 
 
 def likelihood(look: Look, probability: float) -> tuple[str, Mood]:

@@ -1,0 +1,74 @@
+"""What a decision would write: the plan that the engine will make of it, from the same function."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from kiosk import coercion
+from kiosk.model.content import StatedPatient, Study
+from kiosk.model.delivery import Change, CoercionRefused
+from kiosk.model.matching import Action, Resolution
+from kiosk.model.patient import PatientIdentity
+from kiosk.model.work import Case
+from kiosk.policy import Policy
+from kiosk.store import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """A case's studies as they would be sent, and under which policy."""
+
+    patient: StatedPatient
+    policy: Policy
+    at: str
+    otherwise: str
+    reason: str
+
+    @classmethod
+    def of(cls, tx: Transaction, case: Case, policy: Policy, now: datetime) -> Writing:
+        rejected = tx.recalls.rejected_uids(case.id)
+        patient = tx.cases.patient(case)
+        if rejected and policy.recall.uids != "keep":
+            patient = replace(patient, studies=coercion.renamed(patient.studies, rejected))
+        otherwise = f"{tx.intakes.get(case.intake).ticket}-{case.id}"
+        reason = "CORRECT" if rejected else "COERCE"
+        return cls(patient, policy, now.isoformat(), otherwise, reason)
+
+    def linked(self, local: PatientIdentity) -> tuple[Change, ...]:
+        """Every change in the headers if the scans become this local patient's."""
+        return self._changes(Action.LINK, coercion.for_writing(local, self.policy))
+
+    def import_only(self) -> tuple[Change, ...]:
+        """Every change if they are kept under a number made for them."""
+        stated = self.patient.identity
+        made = coercion.unregistered(stated, self.otherwise, self.policy)
+        return self._changes(Action.IMPORT_ONLY, made)
+
+    def _changes(self, action: Action, local: PatientIdentity) -> tuple[Change, ...]:
+        decided = Resolution(action, "", self.at, local=local)
+        try:
+            return _added(self._plan(study, decided) for study in self.patient.studies)
+        except CoercionRefused:
+            return ()  # said when it is decided: the case comes back with the reason
+
+    def _plan(self, study: Study, decided: Resolution) -> tuple[Change, ...]:
+        made = coercion.plan(self.patient, study, decided, self.policy, self.at, reason=self.reason)
+        return made.changes
+
+
+def _added(of_each: Iterable[tuple[Change, ...]]) -> tuple[Change, ...]:
+    counts: Counter[Change] = Counter()
+    for changes in of_each:
+        for each in changes:
+            counts[replace(each, instances=0)] += each.instances
+    return tuple(
+        replace(each, instances=count) for each, count in sorted(counts.items(), key=_order)
+    )
+
+
+def _order(row: tuple[Change, int]) -> tuple[str, str, int]:
+    change, count = row
+    return change.tag, change.was, -count
