@@ -6,12 +6,14 @@ ends. What the peer says is ACCEPTED; only `verify` makes it more than the peer'
 
 import pynetdicom._config
 
+from kiosk.delivery.body import CHANGED
 from kiosk.delivery.commitment import Asked, commit, read_report
 from kiosk.delivery.querying import echo, verify
+from kiosk.delivery.retrieving import compare
 from kiosk.delivery.sending import send
 
 # Identifiers carry patients' names; pynetdicom would write them to its log.
 pynetdicom._config.LOG_REQUEST_IDENTIFIERS = False
 pynetdicom._config.LOG_RESPONSE_IDENTIFIERS = False
 
-__all__ = ["Asked", "commit", "echo", "read_report", "send", "verify"]
+__all__ = ["CHANGED", "Asked", "commit", "compare", "echo", "read_report", "send", "verify"]

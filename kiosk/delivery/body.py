@@ -1,21 +1,24 @@
-"""An instance's bytes on their way out: the new header from memory, the rest from the original."""
+"""An instance's bytes on their way out: the new header from memory, the rest from the original,
+which is held against its hash on the way: what has changed in the vault is never sent whole."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import FileIO
 
 from kiosk.model.delivery import Coerced, CoercionRefused, Outbound
 
 _UID = re.compile(r"[0-9.]{1,64}")
-
+_AT_ONCE = 2_097_152  # what is no longer is read and checked before the first byte goes out
 
 NO_UID = "its UIDs are not valid, so no archive could file it"
 UNREADABLE = "the staged file could not be read"
 SHORT = "the staged file is shorter than the instance"
+CHANGED = "the staged file is not any more what was read from the medium"
 
 
 def is_uid(text: str) -> bool:
@@ -23,52 +26,109 @@ def is_uid(text: str) -> bool:
     return _UID.fullmatch(text) is not None
 
 
+class _Original:
+    """The original's bytes, each read once and hashed as it is read. `start` and `end` are what
+    the hash `expected` is of; "" where nothing is known to hold it against."""
+
+    def __init__(self, file: FileIO, start: int, end: int, expected: str) -> None:
+        self._file = file
+        self._start, self._end, self._expected = start, end, expected
+        self._digest = hashlib.sha256()
+
+    def read(self, into: memoryview, offset: int) -> int:
+        """Fills `into` from `offset` on. Raises CoercionRefused."""
+        done = 0
+        try:
+            while done < len(into):
+                count = os.preadv(self._file.fileno(), [into[done:]], offset + done)
+                if count == 0:
+                    raise CoercionRefused(SHORT)
+                done += count
+        except OSError as e:
+            raise CoercionRefused(UNREADABLE) from e
+        if self._expected:
+            first, last = max(self._start - offset, 0), max(self._end - offset, 0)
+            self._digest.update(into[first:last])
+        return done
+
+    def pass_over(self, start: int, end: int) -> None:
+        """Reads what is hashed and not sent: what the new header stands for."""
+        at, end = max(start, self._start), min(end, self._end)
+        if not self._expected:
+            return
+        buffer = memoryview(bytearray(max(0, min(end - at, _AT_ONCE))))
+        while at < end:
+            at += self.read(buffer[: end - at], at)
+
+    def check(self) -> None:
+        """Raises CoercionRefused unless all of it was what it should be."""
+        if self._expected and self._digest.hexdigest() != self._expected:
+            raise CoercionRefused(CHANGED)
+
+    def close(self) -> None:
+        self._file.close()
+
+
 @dataclass(frozen=True, slots=True)
 class Body:
     """A coerced instance whose original is open and long enough; to be closed when it was sent.
-    `length` is the data set's."""
+    `length` is the data set's; `_whole` the tail, where it was read at once."""
 
     item: Outbound
     coerced: Coerced
-    tail: FileIO
+    _original: _Original
+    _size: int
+    _whole: bytearray = field(default_factory=bytearray)
 
     @property
     def length(self) -> int:
         return len(self.coerced.header) + self.coerced.tail_length
 
     def close(self) -> None:
-        self.tail.close()
+        self._original.close()
 
     def chunks(self, buffer: memoryview, lead: bytes = b"") -> Iterator[tuple[memoryview, bool]]:
         """`lead` and the data set in pieces that fill `buffer`, each with whether it is the last.
         A piece is valid until the next is asked for. Raises CoercionRefused where the original
-        cannot be read to its end.
+        cannot be read to its end, and before the last piece where it has changed: so that half an
+        instance is out, which no archive keeps.
 
         Read and not mapped: a medium's error is then an exception and no signal, and a large
         instance does not count as our memory."""
         front = memoryview(lead + self.coerced.header)
-        offset, left = self.coerced.tail_offset, self.coerced.tail_length
+        left = self.coerced.tail_length
+        if not self._whole:
+            self._original.pass_over(0, self.coerced.tail_offset)
         last = False
         while not last:
             filled = min(len(front), len(buffer))
             buffer[:filled], front = front[:filled], front[filled:]
-            count = _read(self.tail, buffer[filled : filled + left], offset)
-            offset, left = offset + count, left - count
+            count = self._fill(buffer[filled : filled + left], self.coerced.tail_length - left)
+            left -= count
             last = not front and not left
+            if last and not self._whole:
+                self._finish()
             yield buffer[: filled + count], last
 
+    def _fill(self, into: memoryview, at: int) -> int:
+        if self._whole:
+            into[:] = memoryview(self._whole)[at : at + len(into)]
+            return len(into)
+        return self._original.read(into, self.coerced.tail_offset + at)
 
-def _read(tail: FileIO, into: memoryview, offset: int) -> int:
-    done = 0
-    try:
-        while done < len(into):
-            count = os.preadv(tail.fileno(), [into[done:]], offset + done)
-            if count == 0:
-                raise CoercionRefused(SHORT)
-            done += count
-    except OSError as e:
-        raise CoercionRefused(UNREADABLE) from e
-    return done
+    def _finish(self) -> None:
+        end = self.coerced.tail_offset + self.coerced.tail_length
+        self._original.pass_over(end, self._size)
+        self._original.check()
+
+    def read_whole(self) -> None:
+        """Reads a short tail now, and checks it before anything is sent. Raises CoercionRefused."""
+        if 0 < self.coerced.tail_length <= _AT_ONCE:
+            whole = bytearray(self.coerced.tail_length)
+            self._original.pass_over(0, self.coerced.tail_offset)
+            self._original.read(memoryview(whole), self.coerced.tail_offset)
+            self._finish()
+            self._whole.extend(whole)
 
 
 def opened(item: Outbound) -> Body:
@@ -77,11 +137,25 @@ def opened(item: Outbound) -> Body:
     if not (is_uid(coerced.sop_instance_uid) and is_uid(coerced.sop_class_uid)):
         raise CoercionRefused(NO_UID)
     try:
-        tail = FileIO(coerced.tail)
-        size = os.fstat(tail.fileno()).st_size
+        file = FileIO(coerced.tail)
+        size = os.fstat(file.fileno()).st_size
     except OSError as e:
         raise CoercionRefused(UNREADABLE) from e
-    if size < coerced.tail_offset + coerced.tail_length:
-        tail.close()
-        raise CoercionRefused(SHORT)
-    return Body(item, coerced, tail)
+    body = Body(item, coerced, _original(item, coerced, file, size), size)
+    try:
+        if size < coerced.tail_offset + coerced.tail_length:
+            raise CoercionRefused(SHORT)
+        body.read_whole()
+    except CoercionRefused:
+        body.close()
+        raise
+    return body
+
+
+def _original(item: Outbound, coerced: Coerced, file: FileIO, size: int) -> _Original:
+    """Held against the whole file's hash as it came off the medium, or, where the file was made
+    here, against that of the pixel data."""
+    if item.sha256:
+        return _Original(file, 0, size, item.sha256)
+    start = coerced.tail_offset + coerced.pixels_at
+    return _Original(file, start, start + coerced.pixels_length, coerced.pixels)

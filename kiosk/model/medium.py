@@ -96,6 +96,15 @@ class StagedFile:
     missing: tuple[Span, ...] = ()
 
 
+MADE = 50_000_000
+"""File numbers from here on are of files that were made here: no medium has so many."""
+
+
+def made_here(number: int) -> bool:
+    """Whether a staged file was made here: no medium's hash is of it."""
+    return number >= MADE
+
+
 def staged_name(number: int) -> str:
     """The file's name below the staging folder: ours, never the medium's."""
     return f"{number:08d}"

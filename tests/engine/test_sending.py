@@ -6,13 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kiosk.cli.demonstration import registration
+from kiosk.cli.demonstration import discs, registration
+from kiosk.engine import pipeline
 from kiosk.model.delivery import Answer
 from kiosk.model.work import CaseState, DeliveryState, IntakeState
 from kiosk.policy.sections import Destination
 from tests.engine.conftest import ARCHIBALD, Station, policy_for
 from tests.peers.orthanc import Orthanc, orthanc
 from tests.peers.scripted import Conversation, Scripted, scripted
+from tests.peers.storescp import storescp
+from tests.peers.web import web
 
 
 def target(peer: Orthanc | Scripted, **more: Any) -> Destination:
@@ -224,3 +227,105 @@ def test_what_was_sent_under_another_name_is_sent_again(
             here.decide(again, ARCHIBALD.number)
             here.work()
     assert attempts(here, again) > 0
+
+
+def test_level_3_means_that_a_sample_came_back_with_our_pixels(
+    here: Station, known: Path, tmp_path: Path
+) -> None:
+    with orthanc(folder(tmp_path)) as archive:
+        here.use(policy_for(target(archive, verify_level=3, commitment=False)))
+        here.register()
+        intake = here.insert(known)
+        here.work()
+        proved = here.deliveries(intake)
+    assert {(d.state, d.verify_level) for d in proved} == {(DeliveryState.COMMITTED, 3)}
+
+
+def test_other_pixels_under_our_uids_are_held_and_told_to_him(
+    here: Station, known: Path, tmp_path: Path
+) -> None:
+    """The archive kept what somebody else sent under these UIDs, for the same patient."""
+    with orthanc(folder(tmp_path)) as archive:
+        here.use(policy_for(target(archive, commitment=False)))
+        here.register()
+        here.insert(known)
+        here.work()
+        other = with_other_pixels(tmp_path / "other.iso")
+        here.use(policy_for(target(archive, verify_level=3, commitment=False)))
+        intake = here.insert(other)
+        here.work()
+        held = here.deliveries(intake)
+    assert {d.state for d in held} == {DeliveryState.HELD}
+    assert all("other pixels than were sent" in d.problem for d in held)
+    assert any("other pixels" in reason for reason in here.case(intake).reasons)
+
+
+def with_other_pixels(image: Path) -> Path:
+    """The known disc once more, one bit of each image's pixels turned round."""
+    stated = discs.Stated(
+        f"{ARCHIBALD.family}^{ARCHIBALD.given}", ARCHIBALD.birth_date, ARCHIBALD.sex
+    )
+    files = dict(discs.file_set_of(discs.ARCHIBALD, stated))
+    for name, content in files.items():
+        if name not in ("DICOMDIR", "README.TXT"):
+            files[name] = content[:-200] + bytes((content[-200] ^ 1,)) + content[-199:]
+    return discs.burn(files, image, "OTHER")
+
+
+def test_an_archive_that_gives_nothing_back_is_held_at_level_2(
+    here: Station, known: Path, tmp_path: Path
+) -> None:
+    """What is known is said, and no more: a query showed it, the images could not be compared."""
+    with orthanc(folder(tmp_path)) as archive, web(lambda h: h.answer(404)) as wado:
+        to = target(archive, verify_level=3, commitment=False, url=wado.url)
+        here.use(policy_for(to))
+        here.register()
+        intake = here.insert(known)
+        here.work()
+        held = here.deliveries(intake)
+    assert {(d.state, d.verify_level) for d in held} == {(DeliveryState.HELD, 2)}
+    assert all("cannot be compared" in d.problem for d in held)
+
+
+def test_an_archive_that_answers_no_query_is_held_with_what_its_level_would_need(
+    here: Station, known: Path, tmp_path: Path
+) -> None:
+    with storescp(folder(tmp_path)) as archive:
+        to = Destination(name="PACS", port=archive.port, ae_title="STORESCP", commitment=False)
+        here.use(policy_for(to))
+        here.register()
+        intake = here.insert(known)
+        here.work()
+        held = here.deliveries(intake)
+        assert {(d.state, d.verify_level) for d in held} == {(DeliveryState.HELD, 0)}
+        assert all("set verify_level to 0 or 1" in d.problem for d in held)
+        here.use(policy_for(to.model_copy(update={"verify_level": 0})))
+        with here.rows.begin() as tx:
+            for found in held:
+                tx.deliveries.retry(found.id, "it")
+        here.work()
+    assert here.case(intake).state is CaseState.DONE
+
+
+def test_what_changed_in_the_vault_is_a_finding_and_is_not_sent(here: Station, known: Path) -> None:
+    with scripted() as peer:
+        here.use(policy_for(target(peer, commitment=False, verify_level=0)))
+        here.register()
+        intake = here.insert(known)
+        steps = (pipeline.READ, pipeline.CATALOG, pipeline.MATCH, pipeline.RELEASE)
+        for step in steps:
+            assert here.engine._take(step)
+        with here.rows.read() as tx:
+            ((first, _), *_) = tx.deliveries.results(here.deliveries(intake)[0].id)
+            staged = here.vault.file(tx.intakes.get(intake).ticket, first.file)
+        content = bytearray(staged.read_bytes())
+        content[-1] ^= 1
+        staged.write_bytes(content)
+        here.work()
+    results = {r.sop_instance_uid: r for d in here.deliveries(intake) for r in here.results(d)}
+    assert results.pop(first.sop_instance_uid).answer is Answer.HELD
+    assert {r.answer for r in results.values()} == {Answer.ACCEPTED}
+    assert first.sop_instance_uid not in peer.received
+    with here.rows.read() as tx:
+        found = [f for f in tx.intakes.findings(intake) if f.code == "staged-file-changed"]
+    assert [f.where for f in found] == [first.path]

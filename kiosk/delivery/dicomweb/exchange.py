@@ -5,7 +5,6 @@ Replies are untrusted: never decompressed, cut at MAX_REPLY, no redirect followe
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import ssl
 import time
@@ -14,7 +13,8 @@ from typing import Any
 
 import httpx2
 
-from kiosk.delivery.dimse import NotReached, PeerProblem, client_context
+from kiosk.delivery.dicomweb.authorization import credentials, trust
+from kiosk.delivery.dimse import NotReached, PeerProblem
 from kiosk.policy.sections import Destination
 
 MAX_REPLY = 10_000_000
@@ -40,8 +40,8 @@ def client(destination: Destination) -> httpx2.Client:
             raise ValueError("no HTTP URL")
         return httpx2.Client(
             base_url=url,
-            auth=_credentials(destination, url),
-            verify=_trust(destination),
+            auth=credentials(destination, url),
+            verify=trust(destination),
             timeout=timeout,
             trust_env=False,
             follow_redirects=False,
@@ -50,38 +50,9 @@ def client(destination: Destination) -> httpx2.Client:
     except (httpx2.InvalidURL, OSError, ValueError) as e:
         raise PeerProblem(
             f"{destination.name} is not configured so that it can be used. "
-            "Check url, password_file and the TLS files.",
+            "Check url, the files with passwords or tokens, and the TLS files.",
             retry=False,
         ) from e
-
-
-def _credentials(destination: Destination, url: httpx2.URL) -> tuple[str, str] | None:
-    if not destination.username:
-        return None
-    if url.scheme != "https" and not _is_loopback(url.host):
-        raise PeerProblem(
-            f"{destination.name} asks for a password over plain HTTP, where it could be read. "
-            "Use an https URL.",
-            retry=False,
-        )
-    path = destination.password_file
-    password = path.read_text(encoding="utf-8").strip() if path else ""
-    return destination.username, password
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _trust(destination: Destination) -> ssl.SSLContext:
-    if destination.tls is not None:
-        return client_context(destination.tls)
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
 
 
 def name(destination: Destination) -> str:
@@ -93,10 +64,22 @@ def exchange(
     destination: Destination, client: httpx2.Client, request: httpx2.Request, seconds: float
 ) -> Reply:
     """The reply to `request`, its body within `seconds` and MAX_REPLY. Raises PeerProblem."""
+    response, body = answered(destination, client, request, seconds, MAX_REPLY)
+    return Reply(response.status_code, _json(body), _retry_after(response))
+
+
+def answered(
+    destination: Destination,
+    client: httpx2.Client,
+    request: httpx2.Request,
+    seconds: float,
+    most: int,
+) -> tuple[httpx2.Response, bytes]:
+    """The response and its body, within `seconds` and `most` bytes. Raises PeerProblem."""
     try:
         response = client.send(request, stream=True)
         try:
-            body = _read(destination, response, time.monotonic() + seconds)
+            return response, _read(destination, response, time.monotonic() + seconds, most)
         finally:
             response.close()
     except (httpx2.ConnectError, httpx2.ConnectTimeout) as e:
@@ -114,14 +97,13 @@ def exchange(
         raise PeerProblem(
             f"The connection to {name(destination)} broke. Look in its log for the cause."
         ) from e
-    return Reply(response.status_code, _json(body), _retry_after(response))
 
 
-def _read(destination: Destination, response: httpx2.Response, deadline: float) -> bytes:
+def _read(destination: Destination, response: httpx2.Response, deadline: float, most: int) -> bytes:
     body = bytearray()
     for some in response.iter_raw():
         body += some
-        if len(body) > MAX_REPLY:
+        if len(body) > most:
             raise PeerProblem(f"{name(destination)} sent an answer without end. See its log.")
         if time.monotonic() > deadline:
             raise PeerProblem(f"{name(destination)} did not finish its answer.", timed_out=True)

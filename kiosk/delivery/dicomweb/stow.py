@@ -14,6 +14,7 @@ from typing import Any
 import httpx2
 
 from kiosk.delivery.body import Body, opened
+from kiosk.delivery.dicomweb.authorization import Tokens
 from kiosk.delivery.dicomweb.exchange import Reply, client, exchange, items, name, value
 from kiosk.delivery.dimse import NotReached, PeerProblem
 from kiosk.delivery.outcome import Reaction, Run, Then, Turns, reaction, side_by_side
@@ -48,6 +49,8 @@ def _work(destination: Destination, http: httpx2.Client, turns: Turns, run: Run)
             with closing(opened(item)) as body:
                 reply = _post(destination, http, body, buffer)
                 run.sent(body.length)
+                if reply.status == 401 and _renewed(http) and turns.second_chance(item):
+                    continue
                 _judge(destination, item, body, reply, run)
                 lost = 0
         except CoercionRefused as e:
@@ -61,6 +64,14 @@ def _work(destination: Destination, http: httpx2.Client, turns: Turns, run: Run)
                 run.stop(str(e), retry=e.retry)
             else:
                 run.trouble(str(e))
+
+
+def _renewed(http: httpx2.Client) -> bool:
+    """Whether another token may help: the archive ends them when it likes."""
+    if not isinstance(http.auth, Tokens):
+        return False
+    http.auth.forget()
+    return True
 
 
 def _post(destination: Destination, http: httpx2.Client, body: Body, buffer: memoryview) -> Reply:
@@ -100,7 +111,7 @@ _BY_STATUS = {
     202: (Reaction(Answer.ACCEPTED), ""),
     409: (Reaction(Answer.REFUSED), "conflicts with what is there"),
     413: (Reaction(Answer.REFUSED), "too large for this archive"),
-    401: (_STOP, "check user name and password"),
+    401: (_STOP, "check user name, password or token"),
     403: (_STOP, "our user may not store"),
     404: (_STOP, "check the URL"),
     405: (_STOP, "check the URL"),

@@ -19,6 +19,7 @@ from typing import NoReturn
 
 from kiosk.delivery.dimse.connection import PeerProblem, connect, lost, send_all, where
 from kiosk.delivery.dimse.message import (
+    MAX_IDENTIFIER,
     P_DATA_TF,
     Assembly,
     Command,
@@ -127,11 +128,12 @@ class Association:
         """One message whose data set is small and in memory."""
         self.send(context_id, command, [(memoryview(data), True)])
 
-    def receive(self, seconds: float | None = None) -> Message:
+    def receive(self, seconds: float | None = None, most_data: int = MAX_IDENTIFIER) -> Message:
         """The peer's next message, within `answer_seconds` unless told otherwise. Raises
-        PeerProblem: on silence, on an abort, on whatever is no message in this state."""
+        PeerProblem: on silence, on an abort, on whatever is no message in this state or has more
+        than `most_data` bytes."""
         deadline = self._deadline(seconds)
-        assembly = Assembly()
+        assembly = Assembly(most_data)
         while True:
             kind, body = self._read_pdu(deadline)
             if kind != P_DATA_TF:

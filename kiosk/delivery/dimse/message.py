@@ -44,6 +44,8 @@ class Command(IntEnum):
 
     C_STORE_RQ = 0x0001
     C_STORE_RSP = 0x8001
+    C_GET_RQ = 0x0010
+    C_GET_RSP = 0x8010
     C_FIND_RQ = 0x0020
     C_FIND_RSP = 0x8020
     C_ECHO_RQ = 0x0030
@@ -136,6 +138,7 @@ def _header(context_id: int, control: int, length: int) -> bytes:
 class Assembly:
     """Puts a peer's fragments together to one message, bounded (PS3.7 6.3.1, PS3.8 E.2)."""
 
+    most_data: int = MAX_IDENTIFIER
     _context_id: int = 0
     _command: bytearray = field(default_factory=bytearray)
     _values: dict[int, bytes] | None = None
@@ -164,7 +167,7 @@ class Assembly:
         if is_command != (self._values is None) or self._context_id not in (0, context_id):
             raise Malformed("a fragment of another message is mixed in")
         self._context_id = context_id
-        part, limit = (self._command, MAX_COMMAND) if is_command else (self._data, MAX_IDENTIFIER)
+        part, limit = (self._command, MAX_COMMAND) if is_command else (self._data, self.most_data)
         part += value
         if len(part) > limit:
             raise Malformed("a message is longer than any that we asked for")

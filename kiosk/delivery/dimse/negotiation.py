@@ -15,6 +15,7 @@ from pynetdicom.pdu_primitives import (
     ImplementationClassUIDNotification,
     ImplementationVersionNameNotification,
     MaximumLengthNotification,
+    SCP_SCU_RoleSelectionNegotiation,
 )
 from pynetdicom.presentation import build_context
 
@@ -40,10 +41,12 @@ UNDECODABLE = (
 
 @dataclass(frozen=True, slots=True)
 class Proposed:
-    """One presentation context to ask for (PS3.8 9.3.2.2)."""
+    """One presentation context to ask for (PS3.8 9.3.2.2); `as_provider` where we shall take what
+    the peer stores (PS3.7 D.3.3.4)."""
 
     abstract_syntax: str
     transfer_syntaxes: tuple[str, ...]
+    as_provider: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +74,16 @@ def encode_request(proposed: Sequence[Proposed], called: str, calling: str, max_
     implementation.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     version = ImplementationVersionNameNotification()
     version.implementation_version_name = IMPLEMENTATION_VERSION_NAME
-    primitive.user_information = [longest, implementation, version]
+    provided = dict.fromkeys(p.abstract_syntax for p in proposed if p.as_provider)
+    primitive.user_information = [longest, implementation, version, *map(_provider, provided)]
     return bytes(A_ASSOCIATE_RQ(primitive).encode())
+
+
+def _provider(sop_class: str) -> SCP_SCU_RoleSelectionNegotiation:
+    role = SCP_SCU_RoleSelectionNegotiation()
+    role.sop_class_uid = sop_class
+    role.scu_role, role.scp_role = False, True
+    return role
 
 
 def read_acceptance(

@@ -14,6 +14,7 @@ word. An archive that never reports costs no waiting.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -23,7 +24,14 @@ from kiosk.engine.delivering.asking import ask, calling
 from kiosk.engine.delivering.backing_off import destination_of, later
 from kiosk.engine.parts import Settlement, Site
 from kiosk.model.content import Instance
-from kiosk.model.delivery import Answer, CommitmentReport, Plan, Verification
+from kiosk.model.delivery import (
+    Answer,
+    CommitmentReport,
+    Comparison,
+    Plan,
+    Sample,
+    Verification,
+)
 from kiosk.model.patient import PatientIdentity
 from kiosk.model.plain import from_plain
 from kiosk.model.work import Delivery, DeliveryState
@@ -35,6 +43,10 @@ IDENTITY = {0x00100010: "PatientName", 0x00100020: "PatientID", 0x00100030: "Pat
 INDEXING_TRIES = 4  # archives index late: asked so often before it is believed missing
 ANOTHER_VERSION = "The archive has another version of this study, under other data: {what}."
 NOT_THERE = "{n} images were accepted but are not in the archive."
+OTHER_PIXELS = "The archive gave {n} of the images back with other pixels than were sent."
+NOT_COMPARED = "The archive has all of it, but its images cannot be compared. {problem}"
+SAMPLES = 3
+LARGEST_SAMPLE = 67_108_864  # bytes; a sample is in memory while it is compared
 NOT_SHOWN = "The archive took all of it, but that it is there cannot be checked. {problem}"
 KEPT_NOT_SHOWN = "The archive says that it keeps all of it, but that cannot be checked. {problem}"
 
@@ -71,7 +83,33 @@ def prove(site: Site, work: Delivery) -> Settlement:
     if target.verify_level == 1 and (settlement := _by_its_word(site, work, sent)):
         return settlement
     found = delivery.verify(target, calling(site, target), work.study_instance_uid, sent.identity)
-    return _as_found(site, sent, found)
+    shown = not found.problem and not found.differences and sent.uids <= found.present
+    pixels = _fetched(site, work, sent) if target.verify_level == 3 and shown else None
+    return _as_found(site, sent, found, pixels)
+
+
+def _fetched(site: Site, work: Delivery, sent: _Sent) -> Comparison | None:
+    """A sample, fetched back and compared; None where nothing of it has pixels that fit."""
+    with site.store.read() as tx:
+        study = tx.cases.study(tx.deliveries.study_of(work.id))
+    having = [
+        Sample(
+            series.series_instance_uid,
+            i.sop_instance_uid,
+            i.sop_class_uid,
+            i.transfer_syntax_uid,
+            i.bytes,
+            i.pixels,
+        )
+        for series in study.series
+        for i in series.instances
+        if i.pixels and i.bytes <= LARGEST_SAMPLE and i.sop_instance_uid in sent.uids
+    ]
+    if not having:
+        return None
+    samples = random.sample(having, min(len(having), SAMPLES))
+    name = calling(site, sent.target)
+    return delivery.compare(sent.target, name, work.study_instance_uid, samples)
 
 
 def identity_of(plan: Plan, stated: PatientIdentity) -> dict[str, str]:
@@ -116,8 +154,10 @@ def _await_report(site: Site, sent: _Sent) -> Settlement:
     )
 
 
-def _as_found(site: Site, sent: _Sent, found: Verification) -> Settlement:
-    """By what the query showed, and by a report that has come by now."""
+def _as_found(
+    site: Site, sent: _Sent, found: Verification, pixels: Comparison | None
+) -> Settlement:
+    """By what the query and the sample showed, and by a report that has come by now."""
 
     def settle(tx: Transaction, held: Lease) -> None:
         report = tx.commitments.report(held.id)
@@ -127,9 +167,14 @@ def _as_found(site: Site, sent: _Sent, found: Verification) -> Settlement:
         elif missing := (sent.uids - found.present) | (failed & sent.uids):
             settlement = _send_again(site, missing)
         elif found.differences:
-            settlement = _another_version(found)
+            what = ", ".join(sorted({keyword for keyword, _, _ in found.differences}))
+            settlement = _another_version(sent, ANOTHER_VERSION.format(what=what))
+        elif pixels is not None and pixels.other:
+            settlement = _another_version(sent, OTHER_PIXELS.format(n=len(pixels.other)))
+        elif pixels is not None and pixels.problem:
+            settlement = _not_compared(site, pixels)
         else:
-            settlement = _proved(sent, 2, sent.kept(report))
+            settlement = _proved(sent, 2 if pixels is None else 3, sent.kept(report))
         settlement(tx, held)
 
     return settle
@@ -153,10 +198,27 @@ def _not_shown(
     )
 
 
-def _another_version(found: Verification) -> Settlement:
-    what = ", ".join(sorted({keyword for keyword, _, _ in found.differences}))
-    problem = ANOTHER_VERSION.format(what=what)
-    return lambda tx, held: tx.deliveries.move(held, DeliveryState.HELD, problem=problem)
+def _not_compared(site: Site, pixels: Comparison) -> Settlement:
+    """Later, while that can help; else level 2 is all that can be said, and IT is asked."""
+    if pixels.retry:
+        return lambda tx, held: tx.deliveries.wait(held, later(site, held.tries), pixels.problem)
+    problem = NOT_COMPARED.format(problem=pixels.problem)
+    return lambda tx, held: tx.deliveries.move(
+        held, DeliveryState.HELD, problem=problem, verify_level=2
+    )
+
+
+def _another_version(sent: _Sent, problem: str) -> Settlement:
+    """Never overwritten silently: a line of the worklist, for a person to decide."""
+
+    def settle(tx: Transaction, held: Lease) -> None:
+        tx.deliveries.move(held, DeliveryState.HELD, problem=problem)
+        case = tx.deliveries.get(held.id).case
+        reason = f"{sent.target.name}: {problem}"
+        if reason not in tx.cases.get(case).reasons:
+            tx.cases.flag(case, reason)
+
+    return settle
 
 
 def _proved(sent: _Sent, level: int, committed: bool = False) -> Settlement:
