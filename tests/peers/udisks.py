@@ -49,6 +49,11 @@ class UDisks:
     asked: list[str] = field(default_factory=list)
     options: list[str] = field(default_factory=list)
     refuse: dict[str, str] = field(default_factory=dict)  # member: name of the error
+    mounting: threading.Event = field(default_factory=threading.Event)
+    may_mount: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.may_mount.set()
 
     def plug(self, device: Path, tree: Path | None, **about: Any) -> Volume:
         self.volumes[device.name] = Volume(device, tree, **about)
@@ -99,6 +104,8 @@ class UDisks:
         if volume.tree is None:
             raise LookupError("Failed")
         volume.mounted = True
+        self.mounting.set()
+        assert self.may_mount.wait(120)
         return "s", [str(volume.tree)]
 
     def _Unmount(self, message: Message) -> tuple[str, list[Any]]:
