@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from kiosk import sandbox
 from kiosk.cli import check
 from kiosk.cli.context import Context, fail, say
 from kiosk.cli.receiving import keep_running
@@ -43,7 +44,8 @@ def run_engine(context: Context, beside: bool = False) -> None:
             for receiver in receivers:
                 receiver.start()
             say(f"The engine of {context.policy.site.station} is running.")
-            engine.run()
+            with sandbox.warm():
+                engine.run()
             for receiver in receivers:
                 receiver.join()
     except AlreadyRunning:

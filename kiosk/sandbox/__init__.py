@@ -1,8 +1,9 @@
 """Where hostile bytes are worked on: each medium in a child process of its own, which is locked in
-before it looks and is bounded in memory, time and reach. `child` is the parent's side, `inside`
-the child's, `lock` and `calls` the kernel's part of it.
+before it looks and is bounded in memory, time and reach. `child` is the parent's side, `ahead`
+what it keeps ready, `inside` the child's, `lock` and `calls` the kernel's part of it.
 """
 
+from kiosk.sandbox.ahead import warm
 from kiosk.sandbox.calls import seccomp_works
 from kiosk.sandbox.child import JobFailed, catalog, identify, look, prepare, read
 from kiosk.sandbox.lock import landlock_abi
@@ -16,4 +17,5 @@ __all__ = [
     "prepare",
     "read",
     "seccomp_works",
+    "warm",
 ]

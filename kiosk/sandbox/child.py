@@ -13,9 +13,9 @@ import selectors
 import signal
 import struct
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -24,6 +24,7 @@ from kiosk.model.content import Catalog, Finding, Severity, Verdict
 from kiosk.model.medium import Medium, Progress, ReadReport
 from kiosk.model.plain import NotPlain, from_plain, to_plain
 from kiosk.policy.sections import Coercion, Limits
+from kiosk.sandbox.ahead import Child, ready, spawn
 
 T = TypeVar("T")
 
@@ -104,23 +105,35 @@ def _ignore(_progress: Progress) -> None:
 
 
 def _run(job: Job, shape: type[T], report: Callable[[Progress], None]) -> T:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "kiosk.sandbox.inside", str(os.getpid())],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,  # a parser's complaints may quote a patient's name
-        start_new_session=True,
-    )
-    assert process.stdin is not None
+    process = _told(job)
     assert process.stdout is not None
     try:
-        process.stdin.write(job.encoded())
-        process.stdin.close()
         return _listen(job, process.stdout, shape, report)
-    except BrokenPipeError:
-        raise JobFailed(_died(job)) from None
+    except JobFailed as e:
+        _end(process)
+        raise JobFailed(_too_long(job)) if process.returncode == -signal.SIGXCPU else e from None
     finally:
         _end(process)
+
+
+def _told(job: Job) -> Child:
+    """A child that has its job: one that stood ready, or else a new one."""
+    for process in _candidates():
+        assert process.stdin is not None
+        try:
+            process.stdin.write(job.encoded())
+            process.stdin.close()
+        except BrokenPipeError:
+            _end(process)
+        else:
+            return process
+    raise JobFailed(_died(job))
+
+
+def _candidates() -> Iterator[Child]:
+    if (waiting := ready()) is not None:
+        yield waiting
+    yield spawn()
 
 
 def _listen(job: Job, pipe: IO[bytes], shape: type[T], report: Callable[[Progress], None]) -> T:
@@ -171,10 +184,12 @@ def _frames(job: Job, buffer: bytearray) -> Iterator[dict[str, Any]]:
         yield message
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: Child) -> None:
     """Asks, waits five seconds, then kills the whole group: a drive can hang in the kernel."""
-    if process.stdout:
-        process.stdout.close()
+    for pipe in (process.stdin, process.stdout):
+        with suppress(BrokenPipeError):
+            if pipe is not None:
+                pipe.close()
     for sign, patience in ((None, 2.0), (signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)):
         if sign is not None:
             try:
@@ -194,6 +209,15 @@ def _died(job: Job) -> Finding:
         Severity.ERROR,
         detail=f"The program that {_doing(job)} stopped before it was finished. "
         "Nothing was imported from it yet. Try again; if it happens again, give the disc to IT.",
+    )
+
+
+def _too_long(job: Job) -> Finding:
+    return Finding(
+        "limit-time",
+        Severity.UNSAFE,
+        detail=f"The program that {_doing(job)} used more processor time than is allowed. It was "
+        "stopped to protect this computer. Give the disc to IT.",
     )
 
 

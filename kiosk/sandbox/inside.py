@@ -1,7 +1,8 @@
 """The child's side of a job: lock yourself in, do it, say the result.
 
-`python -m kiosk.sandbox.inside PARENT_PID`, the job as JSON on standard input. Imports come
-before the lock, hostile bytes after it.
+`python -m kiosk.sandbox.inside PARENT_PID [--ahead]`, the job as JSON on standard input. Imports
+come before the lock (with `--ahead`, those of every job before there is one), hostile bytes after
+it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from kiosk.model.content import Finding, Severity, Verdict
 from kiosk.model.medium import Medium, Progress
 from kiosk.model.plain import from_plain
 from kiosk.policy.sections import Coercion, Limits
+from kiosk.sandbox.ahead import AHEAD
 from kiosk.sandbox.child import Job, encode, plain
 from kiosk.sandbox.lock import die_with, limit, lock_in
 
@@ -36,8 +38,12 @@ Work = Callable[[Job, BinaryIO], object]
 
 
 def main() -> int:
-    job = _job(sys.stdin.buffer.read())
-    work = WORK[job.name]()
+    ahead = {name: made() for name, made in WORK.items()} if AHEAD in sys.argv else {}
+    encoded = sys.stdin.buffer.read()
+    if not encoded:
+        return 0  # there was no job for us
+    job = _job(encoded)
+    work = ahead[job.name] if ahead else WORK[job.name]()
     die_with(int(sys.argv[1]))
     writes = job.name in ("read", "prepare")
     limit(job.limits.child_memory_bytes, _cpu_seconds(job), writes=writes)

@@ -6,6 +6,7 @@ import os
 import struct
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,12 @@ from kiosk import sandbox
 from kiosk.model.content import Severity
 from kiosk.model.medium import MediumKind, Progress
 from kiosk.policy.sections import Limits
-from kiosk.sandbox import child
+from kiosk.sandbox import ahead, child
 from kiosk.sandbox.calls import MACHINES, Calls, program
 from kiosk.sandbox.child import Job
 from tests import discs
+from tests.fileset.staged import stage
+from tests.station import until
 
 LOCKED = """
 import os, socket, sys
@@ -213,6 +216,63 @@ def test_a_child_that_says_nothing_is_given_up(tmp_path: Path) -> None:
     """Fault 47: a drive that blocks in the kernel; the worker is given up, the others go on."""
     code = "import signal; signal.sigwait({signal.SIGTERM})"
     assert answered(tmp_path, code, seconds=0.3) == "reader-stalled"
+
+
+def test_a_child_stands_ready_and_is_used_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three jobs, three children; each was started before its job was there."""
+    image, used = discs.archibald(tmp_path), []
+    real = child._end
+    monkeypatch.setattr(child, "_end", lambda process: (used.append(process), real(process))[1])
+    with sandbox.warm(), sandbox.warm():
+        for _ in range(3):
+            expected = standing_ready()
+            assert sandbox.identify(image, Limits()).kind is MediumKind.IMAGE
+            assert used[-1] is expected
+    assert len({process.pid for process in used}) == 3
+    assert ahead._ahead is None
+
+
+def standing_ready() -> subprocess.Popen[bytes]:
+    waiting = ahead._ahead
+    assert waiting is not None
+    until(lambda: waiting._ready is not None, "a child stands ready")
+    assert waiting._ready is not None
+    return waiting._ready
+
+
+def test_a_child_that_died_while_it_stood_ready_costs_nothing(tmp_path: Path) -> None:
+    image = discs.archibald(tmp_path)
+    with sandbox.warm():
+        waiting = standing_ready()
+        waiting.kill()
+        os.waitid(os.P_PID, waiting.pid, os.WEXITED | os.WNOWAIT)
+        assert sandbox.identify(image, Limits()).kind is MediumKind.IMAGE
+
+
+def test_a_child_that_stands_ready_ends_with_its_engine() -> None:
+    """Also when that is killed: its input ends."""
+    code = (
+        "import os\n"
+        "from kiosk.sandbox.ahead import AHEAD, spawn\n"
+        "print(spawn(AHEAD).pid, flush=True)\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    until(lambda: not _runs(int(ran.stdout)), "the child is gone")
+
+
+def test_who_uses_up_the_processor_is_stopped_as_unsafe(tmp_path: Path) -> None:
+    """A second is allowed, and a dozen files unpack to 300 MB each."""
+    packed = zlib.compressobj(1, wbits=-15)
+    bomb = packed.compress(bytes(300_000_000)) + packed.flush()
+    meta = b"\2\0\x10\0UI\x16\0" + b"1.2.840.10008.1.2.1.99"
+    stage(tmp_path, {f"IM{n}": bytes(128) + b"DICM" + meta + bomb for n in range(12)})
+    with pytest.raises(sandbox.JobFailed) as caught:
+        sandbox.catalog(tmp_path, Limits(child_cpu_seconds=1))
+    finding = caught.value.finding
+    assert (finding.code, finding.severity) == ("limit-time", Severity.UNSAFE)
 
 
 def test_a_child_does_not_outlive_its_engine(tmp_path: Path) -> None:
