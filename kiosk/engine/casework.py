@@ -30,6 +30,10 @@ REVIEW_ONLY = "This site lets nobody through without a person yet."
 STALE = "The list of patients is too old to decide alone."
 REFUSED_BEFORE = "It was decided before that this is not the same person."
 OTHERWISE_BEFORE = "It was decided otherwise before for the same number of the same hospital."
+HERE_ALREADY = (
+    "{n} of {of} images were sent from here before, under other numbers: they came with {tickets}."
+)
+FEW = 4  # less than a quarter
 CONFLICT = "The disc has two different images under one number."
 RECALLED = "These scans went out wrong before and were recalled."
 DAMAGED = "It is damaged on the disc."
@@ -39,7 +43,7 @@ UNSUPPORTED = "It cannot be sent safely."
 def match(site: Site, case: Case) -> Settlement:
     """OPEN -> RESOLVED when nothing speaks against it, else AWAITING with the reasons."""
     proposal = propose(site, case)
-    reasons = _why_ask(site, case, proposal)
+    reasons = (*_why_ask(site, case, proposal), *_here_already(site, case))
     at = site.now().isoformat(timespec="seconds")
     resolution = None if reasons else identity.resolve(proposal, at, site.policy.hash)
     if resolution is not None:
@@ -49,6 +53,17 @@ def match(site: Site, case: Case) -> Settlement:
         tx.cases.matched(held, proposal, resolution, () if resolution else reasons or proposal.why)
 
     return settle
+
+
+def _here_already(site: Site, case: Case) -> tuple[str, ...]:
+    """A hospital that imported our images gives them back under other UIDs and another name: said
+    before they are sent again. A few alike may be chance (a logo, a blank frame)."""
+    with site.store.read() as tx:
+        known = tx.images.known(case.id)
+    if not known.images or known.images * FEW < known.of:
+        return ()
+    tickets = ", ".join(known.tickets[:3])
+    return (HERE_ALREADY.format(n=known.images, of=known.of, tickets=tickets),)
 
 
 def propose(site: Site, case: Case) -> Proposal:

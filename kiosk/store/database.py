@@ -27,7 +27,7 @@ from kiosk.store.deliveries import Deliveries
 from kiosk.store.evidence import Decisions
 from kiosk.store.intakes import Intakes
 from kiosk.store.journal import Journal
-from kiosk.store.outgoing import Commitments, Destinations, Recalls
+from kiosk.store.outgoing import Commitments, Destinations, Images, Recalls
 from kiosk.store.roster import Roster
 from kiosk.store.tables import mark
 
@@ -66,6 +66,7 @@ class Transaction:
         self.deliveries = Deliveries(connection, self.journal, store.now)
         self.destinations = Destinations(connection, self.journal, store.now)
         self.commitments = Commitments(connection, self.journal, store.now)
+        self.images = Images(connection)
         self.recalls = Recalls(connection, self.journal, store.now)
         self.roster = Roster(connection, store.keys_of, store.name_keys_of, store.now)
         self.decisions = Decisions(connection, self.journal, store.now, self._survivor)

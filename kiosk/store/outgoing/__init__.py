@@ -2,6 +2,7 @@
 
 from kiosk.store.outgoing.commitments import Commitments
 from kiosk.store.outgoing.destinations import Destinations, DestinationState
+from kiosk.store.outgoing.images import Images, Known
 from kiosk.store.outgoing.recalls import Recalls
 
-__all__ = ["Commitments", "DestinationState", "Destinations", "Recalls"]
+__all__ = ["Commitments", "DestinationState", "Destinations", "Images", "Known", "Recalls"]
