@@ -1,6 +1,6 @@
-"""An optical drive described to umockdev: udev lists it, its node opens, its events arrive, its
-tray obeys. Run under `umockdev-wrapper`, as `test_drives.py` does: udev is real, only the kernel's
-side is described (through libumockdev and ctypes, which works in any virtual environment)."""
+"""Drives and sticks described to umockdev: udev lists them, nodes open, events arrive, trays obey.
+Run under `umockdev-wrapper`, as `test_drives.py` does: udev is real, only the kernel's side is
+described (through libumockdev and ctypes, which works in any virtual environment)."""
 
 from __future__ import annotations
 
@@ -61,9 +61,89 @@ class Bench:
     def __init__(self) -> None:
         self.testbed = _new()
         self.root = Path(_root(self.testbed).decode())  # type: ignore[attr-defined]
+        (self.root / "sys/dev/block").mkdir(parents=True)
 
     def plug(self, number: int, serial: str) -> BenchDrive:
         return BenchDrive(self, number, serial)
+
+
+STICK = """\
+P: /devices/pci0000:00/usb1/1-{n}/host{n}/target{n}:0:0/{n}:0:0:0/block/sd{letter}
+N: sd{letter}
+E: DEVNAME=/dev/sd{letter}
+E: DEVTYPE=disk
+E: ID_BUS=usb
+E: ID_TYPE=disk
+E: ID_MODEL=BENCH_STICK
+E: ID_SERIAL={serial}
+E: MAJOR=8
+E: MINOR={minor}
+E: SUBSYSTEM=block
+A: removable=1\\n
+A: size={size}\\n
+"""
+
+PARTITION = """\
+P: {parent}/sd{letter}{number}
+N: sd{letter}{number}
+E: DEVNAME=/dev/sd{letter}{number}
+E: DEVTYPE=partition
+E: ID_BUS=usb
+E: MAJOR=8
+E: MINOR={minor}
+E: PARTN={number}
+E: SUBSYSTEM=block
+{more}
+"""
+
+
+class BenchStick:
+    """A stick or a slot of a card reader. `volumes` are the properties of its partitions; without
+    any, `whole` are those of the stick itself. `blocks` is its size, 0 for an empty slot; `known`
+    tells whether udev has looked at it."""
+
+    def __init__(
+        self,
+        bench: Bench,
+        serial: str,
+        *volumes: str,
+        letter: str = "b",
+        whole: str = "",
+        blocks: int = 1 << 20,
+        known: bool = True,
+    ) -> None:
+        self.bench = bench
+        self.done = " USEC_INITIALIZED=1" if known else ""
+        at = ord(letter) - ord("a")
+        text = STICK.format(n=at, letter=letter, serial=serial, minor=16 * at, size=blocks)
+        self.paths = [self._add(text, whole)]
+        for number, more in enumerate(volumes, 1):
+            parent, minor = self.paths[0].removeprefix("/sys"), 16 * at + number
+            fields = {"letter": letter, "number": number, "minor": minor, "more": _lines(more)}
+            self.paths.append(self._add(PARTITION.format(parent=parent, **fields), ""))
+
+    def _add(self, text: str, more: str) -> str:
+        whole = text.rstrip("\n") + "\n" + _lines(more + self.done) + "\n"
+        assert _add(self.bench.testbed, whole.encode(), None)
+        return "/sys" + text.split("\n", 1)[0].removeprefix("P: ")
+
+    def plug(self) -> BenchStick:
+        for path in self.paths:
+            _uevent(self.bench.testbed, path.encode(), b"add")
+        return self
+
+    def pull(self) -> None:
+        for path in reversed(self.paths):
+            _uevent(self.bench.testbed, path.encode(), b"remove")
+            _remove(self.bench.testbed, path.encode())
+
+    def mounted(self) -> None:
+        """A change that is no other medium."""
+        _uevent(self.bench.testbed, self.paths[0].encode(), b"change")
+
+
+def _lines(properties: str) -> str:
+    return "".join(f"E: {each}\n" for each in properties.split())
 
 
 class BenchDrive:

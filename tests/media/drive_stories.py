@@ -10,8 +10,9 @@ import threading
 from pathlib import Path
 
 from kiosk.media import MediaError, Watch, drives, eject, identify, watch
+from kiosk.media.containers import Folder
 from kiosk.model.medium import Drive, DriveState, MediumKind
-from tests.media.bench_drive import DISC_OK, NOT_READY, TRAY_OPEN, Bench
+from tests.media.bench_drive import DISC_OK, NOT_READY, TRAY_OPEN, Bench, BenchStick
 from tests.media.images import LIMITS, burn, contents, some_files, take
 
 PATIENCE = 20.0
@@ -24,8 +25,11 @@ class Seen:
         self.queue: queue.Queue[Drive] = queue.Queue()
         self.watch: Watch = watch(self.queue.put)
 
+    def next_drive(self) -> Drive:
+        return self.queue.get(timeout=PATIENCE)
+
     def next(self) -> tuple[str, str, str]:
-        drive = self.queue.get(timeout=PATIENCE)
+        drive = self.next_drive()
         return drive.serial, drive.device, drive.state.value
 
     def nothing_more(self) -> bool:
@@ -120,6 +124,70 @@ def hanging() -> None:
         states = {d.serial: d.state for d in drives()}
         assert states == {"STUCK": DriveState.SICK, "WELL": DriveState.TRAY_OPEN}
     assert sum(t.name == "ask /dev/sr0" for t in threading.enumerate()) == 1
+
+
+FAT, SYSTEM = "ID_FS_USAGE=filesystem ID_FS_TYPE=vfat", "ID_PART_ENTRY_TYPE=0xef"
+
+
+def sticks() -> None:
+    """A stick is said once with its partitions, its change of mount is not; pulled and plugged in
+    again under another name it is the same stick; another one is another."""
+    bench = Bench()
+    bench.plug(0, "SN1")
+    seen = Seen()
+    assert seen.next() == ("SN1", "/dev/sr0", "no-disc")
+    stick = BenchStick(bench, "STICK-1", FAT, FAT).plug()
+    found = seen.next_drive()
+    assert (found.serial, found.kind, found.state) == (
+        "STICK-1",
+        MediumKind.USB,
+        DriveState.DISC_OK,
+    )
+    assert (found.device, found.volumes) == ("/dev/sdb", ("/dev/sdb1", "/dev/sdb2"))
+    assert found.name == "BENCH STICK"
+    stick.mounted()
+    stick.pull()
+    assert seen.next() == ("STICK-1", "/dev/sdb", "unplugged")
+    BenchStick(bench, "STICK-1", FAT, letter="c").plug()
+    found = seen.next_drive()
+    assert (found.serial, found.volumes) == ("STICK-1", ("/dev/sdc1",))
+    BenchStick(bench, "STICK-2", FAT, letter="d").plug()
+    assert seen.next() == ("STICK-2", "/dev/sdd", "disc-ok")
+    assert seen.nothing_more()
+
+
+def volumes() -> None:
+    """What starts a computer is no medium; a locked file system is; a file system over the whole
+    stick hides its partitions (an ISO image that was written to it); a slot without a card and a
+    disk that the computer lives on are not there; one that udev still looks at is not ready."""
+    bench = Bench()
+    BenchStick(bench, "SYSTEM", f"{FAT} {SYSTEM}", FAT, letter="b")
+    BenchStick(bench, "LOCKED", "ID_FS_USAGE=crypto ID_FS_TYPE=BitLocker", letter="c")
+    BenchStick(bench, "WHOLE", FAT, letter="d", whole="ID_FS_USAGE=filesystem ID_FS_TYPE=iso9660")
+    BenchStick(bench, "BLANK", letter="e")
+    BenchStick(bench, "SLOT", letter="f", blocks=0)
+    home = BenchStick(bench, "HOME", FAT, letter="g")
+    holders = bench.root / (home.paths[1][1:] + "/holders/dm-0")
+    holders.mkdir(parents=True)
+    BenchStick(bench, "STARTING", FAT, letter="h", known=False)
+    assert {d.serial: d.state for d in drives()}["STARTING"] is DriveState.NOT_READY
+    assert {d.serial: d.volumes for d in drives()} == {
+        "SYSTEM": ("/dev/sdb2",),
+        "LOCKED": ("/dev/sdc1",),
+        "WHOLE": ("/dev/sdd",),
+        "BLANK": (),
+        "STARTING": (),
+    }
+
+
+def pulled() -> None:
+    """A folder whose device is gone is a medium that was taken out, whatever the kernel still
+    answers from memory: the bench knows no device but its own."""
+    Bench()
+    folder = Path(tempfile.mkdtemp())
+    source = Folder(folder, LIMITS)
+    assert _refusal(source.check_present) == "medium-removed"
+    source.close()
 
 
 def _refusal(act: object) -> str:

@@ -10,7 +10,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-STORIES = ["listing", "events", "replugged", "reading", "refusing", "hanging"]
+STORIES = [
+    "listing",
+    "events",
+    "replugged",
+    "reading",
+    "refusing",
+    "hanging",
+    "sticks",
+    "volumes",
+    "pulled",
+]
 
 
 @pytest.mark.peer("umockdev-wrapper")

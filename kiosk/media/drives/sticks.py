@@ -35,7 +35,7 @@ def sticks(context: pyudev.Context) -> Iterator[Drive]:
         parts = _partitions(context, disk)
         if not _has_medium(disk) or any(_is_in_use(d, busy) for d in (disk, *parts)):
             continue
-        ready = all(d.is_initialized for d in (disk, *parts))
+        ready = all("USEC_INITIALIZED" in d.properties for d in (disk, *parts))  # by udev
         state = DriveState.DISC_OK if ready else DriveState.NOT_READY
         volumes = tuple(_volumes(disk, parts)) if ready else ()
         yield Drive(serial, str(disk.device_node), name, state, MediumKind.USB, volumes)
