@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import logging
 import sys
@@ -105,6 +106,25 @@ def engine(
 
     with opened(config) as context:
         service.run_engine(context, beside)
+
+
+@app.command()
+def recall(
+    case: Annotated[int, typer.Argument(help="The case, as `kiosk import --json` numbers it.")],
+    reason: Annotated[str, typer.Option(help="Why, in words; kept with the record.")],
+    operator: Annotated[str, typer.Option(help="Who does this, for the journal.")] = "",
+    code: Annotated[str, typer.Option(help="113037 wrong patient, 113038 wrong order.")] = "113037",
+    propose: Annotated[bool, typer.Option("--propose", help="Ask another person for it.")] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Take back what went out wrong: rejected at each archive, then decided and sent anew."""
+    from kiosk.cli.correcting import recall as recalling
+
+    with opened(config) as context:
+        recalling.recall(context, case, reason, code, operator or getpass.getuser(), propose)
+        document = recalling.report(context, case)
+    _print(document, as_json, recalling.words(document))
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """What people may do: queries answer with frozen snapshots, commands are one transaction each."""
 
-from kiosk.desk.desk import Desk, Refused
+from kiosk.desk.desk import Desk
+from kiosk.desk.refusal import Refused
 from kiosk.desk.roles import ALLOWED, Doing, Operator, Role, may
 
 __all__ = ["ALLOWED", "Desk", "Doing", "Operator", "Refused", "Role", "may"]

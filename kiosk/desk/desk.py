@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from kiosk.desk.recalling import Recalling
+from kiosk.desk.refusal import Refused
 from kiosk.desk.roles import Doing, Operator, everything, may
 from kiosk.desk.snapshots import (
     CompareSnapshot,
@@ -14,7 +16,6 @@ from kiosk.desk.snapshots import (
     Header,
     HealthLine,
     HealthSnapshot,
-    Message,
     Mood,
     ReadOn,
     TouchSnapshot,
@@ -43,15 +44,7 @@ STEPS = {"reading": 1, "same-person": 2, "him": 3, "result": 3, "problem": 3}
 Checks = Callable[[], Iterable[HealthLine]]
 
 
-class Refused(Exception):
-    """What was asked cannot be done; `message` says why and what to do."""
-
-    def __init__(self, message: Message) -> None:
-        super().__init__(message.id)
-        self.message = message
-
-
-class Desk:
+class Desk(Recalling):
     """One operator at one station. Queries answer with a frozen snapshot of one instant; a command
     is one transaction (state and journal line together) or raises Refused and changes nothing.
 
@@ -131,13 +124,11 @@ class Desk:
         self._allow(Doing.BRING)
         if not medium.exists():
             raise Refused(say("KX-425"))
-        kind = MediumKind.FOLDER if medium.is_dir() else MediumKind.IMAGE
-        kind = MediumKind.OPTICAL if medium.is_block_device() else kind
         station = self._policy.site.station
         with self._writing() as tx:
             if picked is not None:
                 _known(tx, picked)
-            found = Medium(kind, str(medium))
+            found = Medium(kind_at(medium), str(medium))
             return tx.intakes.create(found, station, self.operator.name, picked).ticket
 
     def pick(self, intake: int, picked: Identifier) -> None:

@@ -21,6 +21,7 @@ class Doing(StrEnum):
     REVOKE = "revoke"  # take back what was remembered of one's own decision
     REVOKE_ANY = "revoke-any"
     ASSIGN = "assign"
+    PROPOSE_RECALL = "propose-recall"
     RECALL = "recall"
     RETRY = "retry"
     SEE_WORKLIST = "see-worklist"
@@ -34,6 +35,7 @@ ALLOWED: dict[Doing, frozenset[Role]] = {
     Doing.REVOKE: frozenset({Role.HIM, Role.HIM_LEAD}),
     Doing.REVOKE_ANY: frozenset({Role.HIM_LEAD}),
     Doing.ASSIGN: frozenset({Role.HIM, Role.HIM_LEAD}),
+    Doing.PROPOSE_RECALL: frozenset({Role.HIM, Role.HIM_LEAD}),
     Doing.RECALL: frozenset({Role.HIM_LEAD}),
     Doing.RETRY: frozenset({Role.HIM_LEAD, Role.IT}),
     Doing.SEE_WORKLIST: frozenset({Role.HIM, Role.HIM_LEAD}),

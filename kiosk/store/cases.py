@@ -26,12 +26,13 @@ OWNED_FOR = timedelta(minutes=15)
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """A study without its instances: its row id, its series (the largest first), and how many
-    instances are in which status."""
+    """A study without its instances: its row id, its series (the largest first) and how many
+    instances each has, and how many instances are in which status."""
 
     id: int
     study: Study
     counts: dict[InstanceStatus, int]
+    sizes: tuple[int, ...] = ()
 
 
 class Cases:
@@ -136,7 +137,8 @@ class Cases:
             line.id: from_plain(Series, {**line.attributes, "instances": []}) for line in lines
         }
         largest = tuple(found[id] for id, _ in held.most_common())
-        return Outline(row.id, replace(stated, series=largest), dict(counts))
+        sizes = tuple(count for _, count in held.most_common())
+        return Outline(row.id, replace(stated, series=largest), dict(counts), sizes)
 
     def study(self, id: int) -> Study:
         return self._study(self._connection.execute(select(study).where(study.c.id == id)).one())

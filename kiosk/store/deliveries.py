@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, case, func, select, update
 
 from kiosk.model.content import Instance
 from kiosk.model.delivery import Answer, Change, InstanceResult
@@ -144,6 +144,19 @@ class Deliveries:
         query = select(column, func.count()).where(delivery_instance.c.delivery == id)
         rows = self._connection.execute(query.group_by(column))
         return {Answer(answer): count for answer, count in rows}
+
+    def everywhere(self, ids: Sequence[int], *answers: Answer) -> int:
+        """How many instances have one of these answers in each of the deliveries that they are
+        part of: two archives that have ten images each need not have the same ten."""
+        column = delivery_instance.c.answer
+        query = (
+            select(delivery_instance.c.instance)
+            .where(delivery_instance.c.delivery.in_(tuple(ids)))
+            .group_by(delivery_instance.c.instance)
+            .having(func.count() == func.sum(case((column.in_(answers), 1), else_=0)))
+        )
+        count = select(func.count()).select_from(query.subquery())
+        return int(self._connection.execute(count).scalar_one())
 
     def results(self, id: int, *answers: Answer) -> tuple[tuple[Instance, InstanceResult], ...]:
         """The instances of a delivery with what became of them; all, or those so answered."""
@@ -314,6 +327,7 @@ def _delivery(row: Row[Any]) -> Delivery:
         transaction_uid=row.transaction_uid,
         verify_level=row.verify_level,
         problem=row.problem,
+        tries=row.tries,
         because=row.because,
         policy_hash=row.policy_hash,
     )

@@ -200,9 +200,13 @@ class Intakes:
                 return datetime.fromisoformat(event.at)
         raise LookupError(id)
 
+    def is_purged(self, id: int) -> bool:
+        """Whether its bytes were thrown away."""
+        return any(event.kind == "intake.purged" for event in self._journal.of(intake=id))
+
     def reopen(self, id: int) -> bool:
         """CLOSED -> CATALOGED: a case of it goes on. False when its bytes are gone."""
-        if any(event.kind == "intake.purged" for event in self._journal.of(intake=id)):
+        if self.is_purged(id):
             return False
         current = self.get(id).state
         if current is IntakeState.CLOSED:

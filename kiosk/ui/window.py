@@ -253,6 +253,7 @@ QUERIES: dict[str, Query] = {
     "deliveries": lambda d: d.deliveries(),
     "health": lambda d: d.health(),
 }
+LEAVES = frozenset({"resolve", "recall", "propose_recall", "keep_sent"})  # back to the worklist
 RAIL_ICONS = {"worklist": "list", "deliveries": "send", "health": "health"}
 RAILS = {"him": ("worklist",), "it": ("health", "deliveries")}
 
@@ -303,7 +304,7 @@ class DeskWindow(Window):
         self.go("worklist")
 
     def answered(self, command: str) -> None:
-        if command == "resolve":
+        if command in LEAVES:
             self._worklist()
 
     def screen_for(self, kind: type) -> type[Screen]:

@@ -26,7 +26,13 @@ CALLS: dict[Doing, dict[str, Callable[[Desk], object]]] = {
         "to_him": lambda d: d.to_him(NOWHERE),
     },
     Doing.CONFIRM: {"confirm": lambda d: d.confirm(NOWHERE, "1")},
+    Doing.PROPOSE_RECALL: {"propose_recall": lambda d: d.propose_recall(NOWHERE, "wrong man")},
+    Doing.RECALL: {
+        "recall": lambda d: d.recall(NOWHERE, "wrong man"),
+        "taken_out": lambda d: d.taken_out(NOWHERE, "deleted there"),
+    },
     Doing.DECIDE: {
+        "keep_sent": lambda d: d.keep_sent(NOWHERE, "it is right"),
         "resolve": lambda d: d.resolve(NOWHERE, Action.NOT_OURS, "", "wrong disc"),
         "refuse": lambda d: d.refuse(NOWHERE, "1", "two persons"),
     },
@@ -35,7 +41,10 @@ CALLS: dict[Doing, dict[str, Callable[[Desk], object]]] = {
         "assign": lambda d: d.assign(NOWHERE),
         "unassign": lambda d: d.unassign(NOWHERE),
     },
-    Doing.RETRY: {"retry": lambda d: d.retry(NOWHERE)},
+    Doing.RETRY: {
+        "retry": lambda d: d.retry(NOWHERE),
+        "withdraw_again": lambda d: d.withdraw_again(NOWHERE),
+    },
     Doing.SEE_WORKLIST: {
         "worklist": lambda d: d.worklist(),
         "compare": lambda d: d.compare(NOWHERE),

@@ -17,6 +17,7 @@ from kiosk.desk.snapshots import (
     DriveLine,
     Earlier,
     Find,
+    Goes,
     Grade,
     Header,
     HealthLine,
@@ -29,12 +30,14 @@ from kiosk.desk.snapshots import (
     PatientCard,
     PatientLine,
     Phase,
+    Place,
     Problem,
     ProblemKind,
     Reading,
     ReadOn,
     Result,
     SamePerson,
+    SentCase,
     Stage,
     StudyLine,
     TouchBody,
@@ -443,6 +446,37 @@ WORKLIST = WorklistSnapshot(
     ),
 )
 
+GOES = (Goes("PACS", "rule 2 (modality CT or MR)", 412, 413), Goes("ECHO", "the default", 1, 413))
+SENT = replace(
+    COMPARE,
+    header=header(Role.HIM_LEAD),
+    reasons=("changed-after-sending",),
+    why=("The registration of this patient changed after the scans were sent.",),
+    sent=SentCase(
+        JANE_HERE,
+        "Operator 77",
+        AT,
+        (
+            Place("PACS", Stage.CHECKED, 412, "rule 2 (modality CT or MR)"),
+            Place("ECHO", Stage.PARTLY, 1, "no rule fits: the default"),
+        ),
+        True,
+        proposed_by="Operator 12",
+        proposed_why="her sister's scans",
+    ),
+)
+RECALLED = replace(
+    SENT,
+    sent=replace(
+        SENT.sent,
+        recalled=True,
+        places=(
+            Place("PACS", Stage.WITHDRAWN, 412, "", 1),
+            Place("ECHO", Stage.STOPPED, 1, "", 2, "The archive does not take rejection notes."),
+        ),
+    ),
+)
+
 HIM: dict[str, WorklistSnapshot | CompareSnapshot] = {
     "D1-worklist": WORKLIST,
     "D1-nothing-to-do": WorklistSnapshot(header(Role.HIM), last_done_at=AT),
@@ -451,6 +485,9 @@ HIM: dict[str, WorklistSnapshot | CompareSnapshot] = {
     "D2-decided-before": DECIDED_BEFORE,
     "D2-nobody-alike": NOBODY,
     "D2-taken-by-another": TAKEN,
+    "D2-goes-by-rule": replace(COMPARE, goes=((COMPARE.candidates[0].local.key, GOES),)),
+    "D2-sent": SENT,
+    "D2-recalled": RECALLED,
 }
 
 # -- IT --------------------------------------------------------------------------------------

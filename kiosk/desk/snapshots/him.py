@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kiosk.desk.snapshots.shared import FieldLine, Header, Message, Notice, StudyLine
+from kiosk.desk.snapshots.shared import FieldLine, Header, Message, Notice, Stage, StudyLine
 from kiosk.model.delivery import Change
 from kiosk.model.matching import Evidence
 from kiosk.model.patient import LocalPatient, PatientIdentity
@@ -12,8 +12,9 @@ from kiosk.model.patient import LocalPatient, PatientIdentity
 
 @dataclass(frozen=True, slots=True)
 class WorklistRow:
-    """One case that waits. `due_minutes` counts from the snapshot's time, below 0 when late;
-    `appointment` is the earliest among the candidates, "" when none is known."""
+    """One case that waits, or that went out (`due_at` is ""). `due_minutes` counts from the
+    snapshot's time, below 0 when late; `appointment` is the earliest among the candidates, "" when
+    none is known."""
 
     case: int
     ticket: str
@@ -41,6 +42,7 @@ class WorklistSnapshot:
     counts: tuple[tuple[str, int], ...] = ()
     notices: tuple[Notice, ...] = ()
     last_done_at: str = ""
+    sent: tuple[WorklistRow, ...] = ()  # what went out lately, newest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,45 @@ class Earlier:
     message: Message
     offered: bool
     revocable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Goes:
+    """Where scans go and by which rule of the policy. `images` is how many of how many `of`."""
+
+    destination: str
+    because: str
+    images: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What of a sent case lies at one archive. `withdrawal` is the number of what takes it back
+    after a recall, 0 before one; `stage` and `problem` are then the withdrawal's."""
+
+    destination: str
+    stage: Stage
+    images: int
+    because: str = ""
+    withdrawal: int = 0
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SentCase:
+    """A case that went out. `filed` is whom it went out as, `here` whether its images are still
+    here to be sent again, `proposed_by` who asked for a recall and why."""
+
+    filed: PatientIdentity | None
+    by: str
+    at: str
+    places: tuple[Place, ...]
+    here: bool
+    recalled: bool = False
+    proposed_by: str = ""
+    proposed_why: str = ""
+    two_persons: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,5 +133,7 @@ class CompareSnapshot:
     created_at: str = ""
     notices: tuple[Notice, ...] = ()
     blocked: Message | None = None
+    goes: tuple[tuple[str, tuple[Goes, ...]], ...] = ()  # by the candidate's key, "" for nobody
+    sent: SentCase | None = None
     earlier: tuple[Earlier, ...] = ()  # about none of the candidates
     import_only: tuple[Change, ...] = ()  # what keeping them under a number of their own changes

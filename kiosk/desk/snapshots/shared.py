@@ -69,6 +69,8 @@ class Stage(StrEnum):
     CHECKED = "checked"
     PARTLY = "partly"
     STOPPED = "stopped"
+    WITHDRAWING = "withdrawing"  # a recall: the archive is told
+    WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True, slots=True)

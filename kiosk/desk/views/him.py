@@ -23,6 +23,7 @@ from kiosk.desk.views import memory
 from kiosk.desk.views.differences import compare_field, rows_for, text_of
 from kiosk.desk.views.plans import Writing
 from kiosk.desk.views.rows import case_lines, reason_codes
+from kiosk.desk.views.whereabouts import LATELY, going, sent_case, sent_rows
 from kiosk.model.matching import Candidate, Proposal
 from kiosk.model.patient import LocalPatient, PatientIdentity
 from kiosk.model.work import Case, CaseState
@@ -38,6 +39,7 @@ def worklist(
 ) -> WorklistSnapshot:
     cases = tx.cases.in_state(CaseState.AWAITING)
     rows = sorted((_row(tx, case, now) for case in cases), key=lambda r: (r.due_at, r.created_at))
+    rows += sent_rows(tx, tx.recalls.flagged(), "changed-after-sending")
     counts = Counter(code for row in rows for code in row.reasons)
     return WorklistSnapshot(
         header,
@@ -45,6 +47,7 @@ def worklist(
         tuple(counts.most_common(6)),
         feed_notices(tx.roster.last_message_at(), now, max_age),
         tx.journal.last_at("case.decided"),
+        sent_rows(tx, tx.recalls.sent(LATELY), "sent"),
     )
 
 
@@ -154,6 +157,8 @@ def compare(
         blocked(case, header.operator),
         earlier=memory.of_others(tx, before, shown_keys, operator),
         import_only=writing.import_only(),
+        goes=going(tx, policy, case, current, now.date()),
+        sent=sent_case(tx, policy, case),
     )
 
 

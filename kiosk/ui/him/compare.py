@@ -8,8 +8,10 @@ from PySide6.QtWidgets import QGridLayout, QScrollArea, QWidget
 
 from kiosk.desk.snapshots import CompareSnapshot, Mood, Notice, StudyLine
 from kiosk.ui.him.decision import Decision
+from kiosk.ui.him.goes import GoesCard, goes_of
 from kiosk.ui.him.grid import CompareGrid, earlier_line, minimum
 from kiosk.ui.him.model import due_mood, due_words
+from kiosk.ui.him.recall import RecallPanel
 from kiosk.ui.him.writing import WritingCard, rows_of
 from kiosk.ui.parts.cells import (
     Button,
@@ -40,10 +42,14 @@ class CompareScreen(DeskScreen):
         self.decision = Decision(look)
         self.decision.asked.connect(self.asked)
         self.decision.changed.connect(self._draw_grid)
+        self.recall = RecallPanel(look)
+        self.recall.asked.connect(self.asked)
+        self.recall.hide()
         self.body.addLayout(self._top_line)
         both = row(spacing=look.theme.px("pad"))
         both.addWidget(self._scroll(), 1)
         both.addWidget(self.decision)
+        both.addWidget(self.recall)
         self.body.addLayout(both, 1)
 
     def _scroll(self) -> QScrollArea:
@@ -69,6 +75,9 @@ class CompareScreen(DeskScreen):
         self.head(self.look.words("title.compare"), snapshot.header)
         self._draw_top(snapshot)
         self.decision.present(snapshot)
+        self.recall.present(snapshot)
+        self.decision.setVisible(snapshot.sent is None)
+        self.recall.setVisible(snapshot.sent is not None)
         self._draw_grid()
         self._draw_below(snapshot)
 
@@ -84,9 +93,10 @@ class CompareScreen(DeskScreen):
         ticket = Line(safe(snapshot.ticket, 24), "large")
         owner = safe(snapshot.owner, 24) or words("label.nobody")
         with_whom = Line(words("label.with", who=owner), "small")
-        line = across(look, back, ticket, due_chip, *chips, None, with_whom)
+        due_chips = [due_chip] if snapshot.sent is None else []
+        line = across(look, back, ticket, *due_chips, *chips, None, with_whom)
         self._top_line.addLayout(line)
-        if snapshot.blocked is not None:
+        if snapshot.blocked is not None and snapshot.sent is None:
             blocked = Notice(Mood.STOP, snapshot.blocked)
             self._top_line.addWidget(NoticePanel(look, blocked, "strong"))
         for notice in snapshot.notices:
@@ -112,6 +122,8 @@ class CompareScreen(DeskScreen):
             self._grid.addLayout(self._walk(fit, total))
         if rows := rows_of(self._snapshot, chosen):
             self._grid.addWidget(WritingCard(self.look, rows))
+        if goes := goes_of(self._snapshot, chosen):
+            self._grid.addWidget(GoesCard(self.look, goes))
 
     def _walk(self, fit: int, total: int) -> row:
         look, words = self.look, self.look.words

@@ -91,6 +91,8 @@ class WorklistModel(QAbstractTableModel):
         return {SECOND: second, MOOD: mood, ROW: row}.get(Qt.ItemDataRole(role))
 
     def _due(self, row: WorklistRow) -> tuple[str, str, Mood | None]:
+        if not row.due_at:  # it went out
+            return "–", row.ticket, None
         due = due_words(self._look, row.due_minutes, row.appointment)
         return due, row.ticket, due_mood(row.due_minutes)
 
@@ -105,6 +107,8 @@ class WorklistModel(QAbstractTableModel):
 
     def _candidate(self, row: WorklistRow) -> tuple[str, str, Mood | None]:
         words = self._look.words
+        if not row.due_at and row.chosen is not None:
+            return who(row.chosen), safe(str(row.chosen.identifier), 32), None
         if row.chosen is not None:
             return who(row.chosen), words("label.picked-at-desk"), None
         if not row.candidates:

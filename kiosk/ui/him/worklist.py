@@ -21,6 +21,7 @@ from kiosk.ui.parts.cells import MOOD_TOKENS, Button, Line, Look, NoticePanel, a
 from kiosk.ui.parts.frame import DeskScreen
 from kiosk.ui.parts.text import moment
 
+SENT = "sent"
 WIDTHS = {
     "due": 20,
     "patient": 26,
@@ -174,7 +175,7 @@ class WorklistScreen(DeskScreen):
 
     def _draw_chips(self, snapshot: WorklistSnapshot) -> None:
         clear(self._chips)
-        counts = (("", len(snapshot.rows)), *snapshot.counts)
+        counts = (("", len(snapshot.rows)), *snapshot.counts, (SENT, len(snapshot.sent)))
         for code, count in counts:
             name = self.look.words.either(f"reason.{code}", code) if code else ""
             text = f"{name or self.look.words('label.all')}  {count}"
@@ -193,19 +194,23 @@ class WorklistScreen(DeskScreen):
         if self._snapshot is None:
             return
         text = self.search.text().strip()
-        rows = tuple(
-            r
-            for r in self._snapshot.rows
-            if (not self._reason or self._reason in r.reasons) and (not text or matches(r, text))
-        )
+        rows = tuple(r for r in self._listed() if not text or matches(r, text))
         self.model.set_rows(rows)
         self._widths()
-        nothing = not self._snapshot.rows
+        nothing = not self._snapshot.rows and self._reason != SENT
         self.empty.setVisible(nothing)
         self.table.setVisible(not nothing)
         if rows and self._current() < 0:
             self.table.selectRow(0)
         self._enable()
+
+    def _listed(self) -> tuple[WorklistRow, ...]:
+        """What waits, or what waits for one reason, or what went out lately."""
+        assert self._snapshot is not None
+        if self._reason == SENT:
+            return self._snapshot.sent
+        rows = self._snapshot.rows
+        return tuple(r for r in rows if not self._reason or self._reason in r.reasons)
 
     def _widths(self) -> None:
         """Columns by share of the width; those that say least go first where it is narrow."""

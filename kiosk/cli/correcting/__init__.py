@@ -1,0 +1,1 @@
+"""Commands that put right what went out wrong."""
