@@ -142,7 +142,7 @@ def _hold(staging: Path, seen: list[Seen], findings: Findings) -> None:
     assert header is not None
     seen[0].directory = walk(source, header, "DICOMDIR", Limits().directory_records, Budget())
     os.close(descriptor)
-    claim = hold_against(seen, findings)
+    claim = hold_against(seen, findings, Statements())
     assert (claim.usable, claim.listed_missing, claim.unlisted) == (True, 0, 0)
 
 

@@ -36,7 +36,7 @@ def read(root: Path, limits: Limits) -> Catalog:
     files = [newest[number] for number in sorted(newest)]
     look = Look(root, limits, findings)
     seen = [look.at(file) for file in files]
-    directory = hold_against(seen, findings)
+    directory = hold_against(seen, findings, look.statements)
     _belongs_to_viewer(seen)
     _say_what_is_left(seen, findings)
     placed = _once_each(seen, findings)

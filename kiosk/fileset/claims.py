@@ -7,13 +7,15 @@ from dataclasses import replace
 
 from kiosk.fileset.directory import Claim, Directory, Paths, is_named_directory
 from kiosk.fileset.findings import Findings
-from kiosk.fileset.header.stated import stated_by_record
+from kiosk.fileset.header.stated import Statements
 from kiosk.fileset.looking import Seen
 from kiosk.fileset.patients import Placed, names_agree
 from kiosk.model.content import DirectoryClaim, Instance, InstanceStatus, Series, Severity, Study
 
 
-def hold_against(seen: Sequence[Seen], findings: Findings) -> DirectoryClaim:
+def hold_against(
+    seen: Sequence[Seen], findings: Findings, statements: Statements
+) -> DirectoryClaim:
     """What the medium's directories claim. Files that they list as instances and that are none
     any more become damaged instances, filed where the directory says."""
     directories = [one.directory for one in seen if one.directory is not None]
@@ -38,7 +40,7 @@ def hold_against(seen: Sequence[Seen], findings: Findings) -> DirectoryClaim:
                 continue
             if number not in listed:
                 listed.add(number)
-                _compare(claim, seen[number], whole, findings)
+                _compare(claim, seen[number], whole, findings, statements)
     unlisted = _unlisted(seen, listed, uids)
     for one in unlisted if directories else ():
         findings.add(
@@ -91,7 +93,13 @@ def _find(claim: Claim, base: Sequence[str], paths: Paths, findings: Findings) -
     return number
 
 
-def _compare(claim: Claim, one: Seen, whole: Mapping[str, Placed], findings: Findings) -> None:
+def _compare(
+    claim: Claim,
+    one: Seen,
+    whole: Mapping[str, Placed],
+    findings: Findings,
+    statements: Statements,
+) -> None:
     if one.bucket == "unreadable":
         findings.add(
             "listed-file-unreadable",
@@ -100,10 +108,11 @@ def _compare(claim: Claim, one: Seen, whole: Mapping[str, Placed], findings: Fin
             "The directory lists this image, but nothing of it could be read.",
         )
     elif claim.is_instance and one.may_be_destroyed:
-        _damaged(claim, one, whole, findings)
+        _damaged(claim, one, findings, statements)
+        _complete(claim, one, whole, statements)
     elif one.placed is not None:
-        _complete(claim, one, whole)
-        wrong = _disagreements(claim, one.placed)
+        _complete(claim, one, whole, statements)
+        wrong = _disagreements(claim, one.placed, statements)
         if wrong:
             findings.add(
                 "directory-disagrees",
@@ -113,8 +122,8 @@ def _compare(claim: Claim, one: Seen, whole: Mapping[str, Placed], findings: Fin
             )
 
 
-def _disagreements(claim: Claim, placed: Placed) -> list[str]:
-    stated = stated_by_record(claim.patient)
+def _disagreements(claim: Claim, placed: Placed, statements: Statements) -> list[str]:
+    stated = statements.patient(claim.patient)
     pairs = {
         "SOP Instance UID": (claim.sop_instance_uid, placed.instance.sop_instance_uid),
         "Study Instance UID": (claim.study_instance_uid, placed.study.study_instance_uid),
@@ -128,7 +137,7 @@ def _disagreements(claim: Claim, placed: Placed) -> list[str]:
     return wrong if same_name else [*wrong, "Patient's Name"]
 
 
-def _damaged(claim: Claim, one: Seen, whole: Mapping[str, Placed], findings: Findings) -> None:
+def _damaged(claim: Claim, one: Seen, findings: Findings, statements: Statements) -> None:
     """The directory knows what was in a file that is no DICOM file any more."""
     findings.add(
         "damaged-instance",
@@ -150,14 +159,13 @@ def _damaged(claim: Claim, one: Seen, whole: Mapping[str, Placed], findings: Fin
     )
     one.placed = Placed(
         instance,
-        stated_by_record(claim.patient),
+        statements.patient(claim.patient),
         Study(claim.study_instance_uid),
         Series(claim.series_instance_uid, claim.modality),
     )
-    _complete(claim, one, whole)
 
 
-def _complete(claim: Claim, one: Seen, whole: Mapping[str, Placed]) -> None:
+def _complete(claim: Claim, one: Seen, whole: Mapping[str, Placed], statements: Statements) -> None:
     """A damaged instance whose header does not say where it belongs is filed as the directory has
     it, with the whole instances of its study where there are any."""
     placed = one.placed
@@ -171,7 +179,9 @@ def _complete(claim: Claim, one: Seen, whole: Mapping[str, Placed]) -> None:
     if study in whole:
         identity, studied = whole[study].identity, whole[study].study
     else:
-        identity = placed.identity if placed.identity.names else stated_by_record(claim.patient)
+        identity = placed.identity
+        if not identity.names:
+            identity = statements.patient(claim.patient)
         studied = replace(placed.study, study_instance_uid=study)
     filed = replace(
         placed.series,

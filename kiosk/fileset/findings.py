@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from kiosk.model.content import (
     Finding,
@@ -87,11 +87,14 @@ def _numbers(hurt: Iterable[Instance]) -> str:
             ranges[-1][1] = number
         else:
             ranges.append([number, number])
-    if not ranges:
-        return ""
+    return f"numbers {in_words(ranges)}" if ranges else ""
+
+
+def in_words(ranges: Sequence[Sequence[int]]) -> str:
+    """`3-7, 12`, and how many more."""
     shown = [f"{a}-{b}" if a != b else f"{a}" for a, b in ranges[:_MOST_RANGES]]
     more = f" and {len(ranges) - _MOST_RANGES} more ranges" if len(ranges) > _MOST_RANGES else ""
-    return f"numbers {', '.join(shown)}{more}"
+    return f"{', '.join(shown)}{more}"
 
 
 def _slices(hurt: Iterable[Instance]) -> str:

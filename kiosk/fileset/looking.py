@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kiosk.fileset import kinds
 from kiosk.fileset.directory import Directory, is_named_directory, unreadable_directory, walk
-from kiosk.fileset.findings import Findings
+from kiosk.fileset.findings import Findings, in_words
 from kiosk.fileset.header import tags
 from kiosk.fileset.header.file import (
     MEDIA_STORAGE_DIRECTORY,
@@ -18,11 +18,13 @@ from kiosk.fileset.header.file import (
     uid_text,
     valid_uid,
 )
+from kiosk.fileset.header.frames import hurt_frames
 from kiosk.fileset.header.source import FileSource
 from kiosk.fileset.header.stated import Statements
+from kiosk.fileset.header.text import name_of
 from kiosk.fileset.patients import Placed
 from kiosk.model.content import Instance, InstanceStatus, Severity
-from kiosk.model.medium import FileState, StagedFile, staged_name
+from kiosk.model.medium import FileState, Span, StagedFile, staged_name
 from kiosk.policy.sections import Limits
 
 # Instances that are of no patient (PS3.3 A.32 to A.87: they have no Patient module).
@@ -81,7 +83,8 @@ class Look:
 
     def __init__(self, root: Path, limits: Limits, findings: Findings) -> None:
         self._root, self._limits, self._findings = str(root), limits, findings
-        self._budget, self._statements = Budget(), Statements()
+        self._budget = Budget()
+        self.statements = Statements(limits.undeclared_charset)
 
     def at(self, file: StagedFile) -> Seen:
         if file.state in _UNREAD:
@@ -115,7 +118,7 @@ class Look:
                 "The file is also a program, page or archive. Nothing of it is run, and what is "
                 "forwarded has an empty preamble.",
             )
-        return self._instance(file, header)
+        return self._instance(file, header, source)
 
     def _no_dicom(self, file: StagedFile, source: FileSource) -> Seen:
         head = source.read(0, 4096)
@@ -135,7 +138,7 @@ class Look:
             self._say(file, "hurt-file", Severity.ERROR, "Parts of the file could not be read.")
         return Seen(file, bucket, kind)
 
-    def _instance(self, file: StagedFile, header: Header) -> Seen:
+    def _instance(self, file: StagedFile, header: Header, source: FileSource) -> Seen:
         if not header.sop_instance_uid and not header.sop_class_uid:
             if is_named_directory(file.untrusted_path):
                 return Seen(file, "dicomdir", directory=unreadable_directory(file.untrusted_path))
@@ -148,12 +151,24 @@ class Look:
             )
         for code, severity, detail in header.flaws:
             self._say(file, code, severity, detail)
-        stated = self._statements.of(header)
+        if header.status is InstanceStatus.DAMAGED:
+            self._say_frames(file, header, source)
+        stated = self.statements.of(header)
         if guess := stated.charset.guess:
-            said = f"{_GUESSES[guess]}; its texts are read as {stated.charset.codecs[0]}."
+            taken = name_of(stated.charset.codecs[0])
+            said = f"{_GUESSES[guess]}; its texts are read as {taken}. Compare the name on paper."
             self._say(file, "charset-guessed", Severity.WARNING, said)
         placed = Placed(_to_instance(file, header), stated.identity, stated.study, stated.series)
         return Seen(file, header.status.value, is_dicom=True, placed=placed)
+
+    def _say_frames(self, file: StagedFile, header: Header, source: FileSource) -> None:
+        """Which frames are hurt, where the file has several and tells."""
+        behind = Span(source.size, 1 << 40)  # of a file that is shorter than it says
+        hurt = hurt_frames(header, source, file.missing or (behind,))
+        if hurt:
+            which = in_words(hurt)
+            said = f"Frames {which} of {header.frames} are damaged or missing."
+            self._say(file, "damaged-frames", Severity.ERROR, said)
 
     def _no_instance(self, file: StagedFile, header: Header) -> Seen:
         """DICOM elements without a SOP Class: older than DICOM, or a torn header."""

@@ -11,7 +11,7 @@ from kiosk.fileset import kinds
 from kiosk.fileset.directory import Claim, Directory, Paths, is_named_directory, walk
 from kiosk.fileset.header.file import MEDIA_STORAGE_DIRECTORY, Budget, Header, read_header
 from kiosk.fileset.header.source import MemorySource
-from kiosk.fileset.header.stated import Statements, stated_by_record, study_by_record
+from kiosk.fileset.header.stated import Statements
 from kiosk.fileset.patients import Placed, group
 from kiosk.model.content import Instance, SeenStudy, Series, StatedPatient, Study, Verdict
 from kiosk.model.patient import PatientIdentity
@@ -56,7 +56,7 @@ class _Look:
         self, files: Sequence[tuple[str, int]], start: Start, limits: Limits, whole: bool
     ) -> None:
         self._files, self._start, self._limits, self._whole = files, start, limits, whole
-        self._seen, self._statements = _Seen(), Statements()
+        self._seen, self._statements = _Seen(), Statements(limits.undeclared_charset)
         self._budget = Budget(3_000_000, 64_000_000)
 
     def verdict(self) -> Verdict:
@@ -135,12 +135,20 @@ class _Look:
             if n in seen.claims
         }
         listed = {
-            n: _claimed(n, claim, true)
+            n: self._claimed(n, claim, true)
             for n, claim in seen.claims.items()
             if n not in seen.looked_at
         }
         together = listed | seen.placed
         return [together[n] for n in sorted(together)]
+
+    def _claimed(self, number: int, claim: Claim, true: dict[object, PatientIdentity]) -> Placed:
+        return Placed(
+            _instance(number, claim.sop_class_uid, claim.sop_instance_uid),
+            true.get(claim.patient) or self._statements.patient(claim.patient),
+            self._statements.study(claim.study),
+            Series(claim.series_instance_uid, claim.modality),
+        )
 
     def _of_scans(self, patients: tuple[StatedPatient, ...]) -> Verdict:
         studies = {s.study_instance_uid: s for p in patients for s in p.studies}
@@ -206,15 +214,6 @@ def _suffix(path: str) -> str:
 
 def _instance(number: int, sop_class_uid: str, sop_instance_uid: str) -> Instance:
     return Instance(sop_instance_uid, sop_class_uid, "", number, "", 0, "")
-
-
-def _claimed(number: int, claim: Claim, true: dict[object, PatientIdentity]) -> Placed:
-    return Placed(
-        _instance(number, claim.sop_class_uid, claim.sop_instance_uid),
-        true.get(claim.patient) or stated_by_record(claim.patient),
-        study_by_record(claim.study),
-        Series(claim.series_instance_uid, claim.modality),
-    )
 
 
 def _line(study: Study) -> SeenStudy:

@@ -15,6 +15,33 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 AETitle = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[^\\\s](?:[^\\]*[^\\\s])?$")]
 
 
+CharacterSet = Literal[
+    "ISO_IR 100",
+    "ISO_IR 101",
+    "ISO_IR 109",
+    "ISO_IR 110",
+    "ISO_IR 126",
+    "ISO_IR 127",
+    "ISO_IR 138",
+    "ISO_IR 144",
+    "ISO_IR 148",
+    "ISO_IR 166",
+    "GB18030",
+    "GBK",
+    "Big5",
+    "Shift_JIS",
+    "EUC-KR",
+    "windows-1250",
+    "windows-1251",
+    "windows-1252",
+    "windows-1253",
+    "windows-1254",
+    "windows-1255",
+    "windows-1256",
+    "windows-1257",
+]
+
+
 class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -199,7 +226,8 @@ class Recall(Section):
 
 
 class Limits(Section):
-    """Bounds on what a medium may ask of us (RELIABILITY 5). Past them: exit 6."""
+    """Bounds on what a medium may ask of us (RELIABILITY 5), past them: exit 6; and what is guessed
+    of one that does not say."""
 
     files: int = 50_000
     depth: int = 16
@@ -213,6 +241,26 @@ class Limits(Section):
     patience_seconds: float = 300.0  # with damage, at each visit; a person may ask for more
     child_memory_bytes: int = 2_000_000_000
     child_cpu_seconds: int = 120
+    # The character set of texts that name none, or one that does not fit, and are no UTF-8. What
+    # the old systems of a region write: ISO_IR 100 in the West, ISO_IR 144 or windows-1251 for
+    # Cyrillic, ISO_IR 101 or windows-1250 in Central Europe. Each such file is said.
+    undeclared_charset: CharacterSet = "ISO_IR 100"
+
+
+class Audit(Section):
+    """The hospital's audit record repository (IHE ATNA): syslog over TLS, RFC 5425. Without a host
+    the journal alone keeps what happened. Station and institution come from [site]."""
+
+    host: str = ""
+    port: Port = 6514
+    tls: Tls | None = None  # None only for a relay on this machine: what is sent names patients
+    message_id: Literal["DICOM+RFC3881", "IHE+RFC-3881"] = "DICOM+RFC3881"  # PS3.15 A.6; ITI-20
+
+    @model_validator(mode="after")
+    def _never_in_the_clear(self) -> Audit:
+        if self.host and self.tls is None and self.host not in LOOPBACK:
+            raise ValueError(f"sends patient numbers to {self.host} without tls")
+        return self
 
 
 class Retention(Section):

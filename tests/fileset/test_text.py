@@ -5,13 +5,16 @@ from __future__ import annotations
 import warnings
 from io import BytesIO
 from pathlib import Path
+from typing import get_args
 
 import pydicom
 import pytest
 
+from kiosk.fileset import read as read_catalog
 from kiosk.fileset.header.text import charset, decode
 from kiosk.model.patient import PersonName
-from tests.fileset.staged import catalog, charset_sample, codes, image, part10
+from kiosk.policy.sections import CharacterSet, Limits
+from tests.fileset.staged import catalog, charset_sample, codes, image, part10, stage
 
 
 def read(declared: bytes, raw: bytes) -> tuple[str, str]:
@@ -87,3 +90,30 @@ def test_a_guess_is_a_finding_of_the_file(tmp_path: Path) -> None:
     found = catalog(tmp_path, {"A": part10(image(name="Jérôme".encode()))})
     assert codes(found) == {"charset-guessed"}
     assert found.patients[0].identity.name == PersonName("Jérôme")
+
+
+@pytest.mark.parametrize(
+    ("term", "name", "raw"),
+    [
+        ("ISO_IR 144", "ИВАНОВ", "ИВАНОВ".encode("iso8859-5")),
+        ("windows-1251", "ИВАНОВ", "ИВАНОВ".encode("cp1251")),
+        ("windows-1250", "NOVÁK JIŘÍ", "NOVÁK JIŘÍ".encode("cp1250")),
+        ("Shift_JIS", "山田", "山田".encode("shift_jis")),
+        ("GB18030", "王小东", "王小东".encode("gb18030")),
+    ],
+)
+def test_what_undeclared_text_is_read_as_is_the_sites_to_say(
+    term: str, name: str, raw: bytes, tmp_path: Path
+) -> None:
+    """And it is said with the name that the configuration has for it."""
+    files = {"A": part10(image(name=raw))}
+    found = read_catalog(stage(tmp_path, files), Limits(undeclared_charset=term))
+    assert found.patients[0].identity.name == PersonName(name)
+    (finding,) = [f for f in found.findings if f.code == "charset-guessed"]
+    assert f"read as {term}." in finding.detail
+
+
+def test_every_character_set_that_the_configuration_may_name_can_be_read() -> None:
+    for term in get_args(CharacterSet):
+        assert charset(b"", b"\xe1\xe2 ", term).guess == "missing"
+        decode(b"\xe1\xe2 ", charset(b"", b"\xe1\xe2 ", term))

@@ -75,6 +75,11 @@ class Header:
     status: InstanceStatus = InstanceStatus.OK
     flaws: list[tuple[str, Severity, str]] = field(default_factory=list)
 
+    @property
+    def is_native(self) -> bool:
+        """Whether the frames lie uncompressed one behind the other (PS3.5 8.1.1)."""
+        return self.transfer_syntax_uid in (*_PLAIN.values(), _GE_PRIVATE_UID)
+
     def flaw(self, code: str, severity: Severity, detail: str) -> None:
         self.flaws.append((code, severity, detail))
 
@@ -293,7 +298,7 @@ def _judge_pixels(header: Header, found: Scan) -> None:
         if found.fragments < frames:
             _damage(header, "Compressed frames are missing.")
     elif header.transfer_syntax_uid in (*_PLAIN.values(), _GE_PRIVATE_UID, DEFLATED_UID):
-        if found.pixel_length * 8 < _native_bits(header):
+        if found.pixel_length * 8 < native_bits(header):
             _damage(header, "There are fewer image data than rows, columns and frames ask for.")
     else:
         header.flaw(
@@ -308,7 +313,7 @@ _VIDEO = frozenset(
 ) | {f"1.2.840.10008.1.2.4.{n}" for n in ("106", "107", "108", "100.1", "101.1", "102.1", "103.1")}
 
 
-def _native_bits(header: Header) -> int:
+def native_bits(header: Header) -> int:
     """Bits that uncompressed pixel data need; chroma may be stored for every second pixel only."""
     samples = max(header.number(tags.SAMPLES_PER_PIXEL), 1)
     pixels = header.number(tags.ROWS) * header.number(tags.COLUMNS) * header.frames

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import lru_cache
 
 from kiosk.fileset.header import tags
 from kiosk.fileset.header.elements import EXPLICIT_LITTLE, Encoding
@@ -64,39 +63,50 @@ class Statement:
 
 
 class Statements:
-    """Decodes headers. The images of a series state the same bytes again and again: each distinct
-    statement is decoded once."""
+    """Decodes headers and directory records. The images of a series state the same bytes again and
+    again: each distinct statement is decoded once. `undeclared` is the character set of texts that
+    name none that fits."""
 
-    def __init__(self) -> None:
+    def __init__(self, undeclared: str = "ISO_IR 100") -> None:
+        self.undeclared = undeclared
         self._known: dict[tuple[object, ...], Statement] = {}
+        self._patients: dict[Record, PatientIdentity] = {}
+        self._studies: dict[Record, Study] = {}
 
     def of(self, header: Header) -> Statement:
         key = (header.encoding, *map(header.values.get, _STATED))
         known = self._known.get(key)
         if known is None:
-            known = self._known[key] = _Stated(header.values, header.encoding).statement()
+            stated = _Stated(header.values, header.encoding, self.undeclared)
+            known = self._known[key] = stated.statement()
         return known
 
+    def patient(self, record: Record) -> PatientIdentity:
+        """The patient that a directory's PATIENT record states."""
+        if record not in self._patients:
+            self._patients[record] = self._of_record(record).identity()
+        return self._patients[record]
 
-@lru_cache(1024)
-def stated_by_record(values: tuple[tuple[int, bytes], ...]) -> PatientIdentity:
-    """The patient that a directory's PATIENT record states, of its raw elements."""
-    return _Stated(dict(values), EXPLICIT_LITTLE).identity()
+    def study(self, record: Record) -> Study:
+        """The study that a directory's STUDY record states."""
+        if record not in self._studies:
+            self._studies[record] = self._of_record(record).study()
+        return self._studies[record]
+
+    def _of_record(self, record: Record) -> _Stated:
+        return _Stated(dict(record), EXPLICIT_LITTLE, self.undeclared)
 
 
-@lru_cache(1024)
-def study_by_record(values: tuple[tuple[int, bytes], ...]) -> Study:
-    """The study that a directory's STUDY record states."""
-    return _Stated(dict(values), EXPLICIT_LITTLE).study()
+Record = tuple[tuple[int, bytes], ...]  # the raw elements of a directory record
 
 
 class _Stated:
     """The raw values of one data set, read as text."""
 
-    def __init__(self, values: Mapping[int, bytes], encoding: Encoding) -> None:
+    def __init__(self, values: Mapping[int, bytes], encoding: Encoding, undeclared: str) -> None:
         self._values, self._encoding = values, encoding
         sample = b"\\".join(values.get(tag, b"") for tag in _TEXTS)
-        self._charset = charset(values.get(tags.SPECIFIC_CHARACTER_SET, b""), sample)
+        self._charset = charset(values.get(tags.SPECIFIC_CHARACTER_SET, b""), sample, undeclared)
 
     def statement(self) -> Statement:
         return Statement(self.identity(), self.study(), self._series(), self._charset)

@@ -25,26 +25,26 @@ class Charset:
     guess: str = ""
 
 
-def charset(declared: bytes, sample: bytes) -> Charset:
+def charset(declared: bytes, sample: bytes, undeclared: str = "ISO_IR 100") -> Charset:
     """The character set of a data set that declares `declared` (0008,0005), tried on `sample`,
-    the bytes of its texts."""
+    the bytes of its texts; `undeclared` where that is nothing that fits."""
     terms = [t.strip() for t in declared.decode("latin-1").replace("\0", "").split("\\")]
     codecs = [_codec(term) for term in terms]
     plain = sample.isascii() and ESCAPE not in sample
     if None in codecs:
-        return Charset(("ascii",)) if plain else _guess(sample, "unknown")
+        return Charset(("ascii",)) if plain else _guess(sample, "unknown", undeclared)
     known = tuple(dict.fromkeys(c for c in codecs if c))
     if plain:
         return Charset(known)
     if not any(terms):
-        return _guess(sample, "missing")
+        return _guess(sample, "missing", undeclared)
     believed = Charset(known)
     if _fits(sample, believed) and not _is_really_utf8(sample, known):
         return believed
     for codec in known[1:]:  # named as an extension, used without its escape sequence
         if _fits(sample, Charset((codec, *known))):
             return Charset((codec, *known), "wrong")
-    return _guess(sample, "wrong")
+    return _guess(sample, "wrong", undeclared)
 
 
 def decode(raw: bytes, charset: Charset) -> str:
@@ -68,13 +68,22 @@ _TERMS |= dict.fromkeys(("", "ISO IR 6", "ISO 2022 IR 6"), "ascii")
 _TERMS |= {"UTF 8": "UTF8", "ISO IR 192": "UTF8", "LATIN1": "latin_1", "ISO 8859 1": "latin_1"}
 
 
-def _guess(sample: bytes, why: str) -> Charset:
-    """UTF-8 where the bytes are lawful UTF-8 (chance text of another set hardly ever is), else
-    Latin-1, what undeclared text of old Western systems mostly is."""
+def name_of(codec: str) -> str:
+    """What a codec is called in DICOM, else as the site calls it."""
+    return _NAMES.get(codec, codec)
+
+
+_NAMES = {codec: term for term, codec in python_encoding.items() if term.startswith("ISO_IR")}
+_NAMES |= {"utf-8": "UTF-8", "UTF8": "UTF-8", "latin_1": "ISO_IR 100"}
+
+
+def _guess(sample: bytes, why: str, undeclared: str) -> Charset:
+    """UTF-8 where the bytes are lawful UTF-8 (chance text of another set hardly ever is), else what
+    the site says that undeclared text mostly is."""
     try:
         sample.decode("utf-8")
     except UnicodeDecodeError:
-        return Charset(("latin_1",), why)
+        return Charset((_codec(undeclared) or undeclared,), why)
     return Charset(("utf-8",), why)
 
 
