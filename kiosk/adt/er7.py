@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 MAX_SEGMENTS = 10_000
 MAX_REPETITIONS = 100
@@ -28,6 +29,7 @@ class Separators:
     subcomponent: str = "&"
 
     @classmethod
+    @lru_cache(maxsize=64)  # a sender's are the same in every message
     def of(cls, header: str) -> Separators:
         """From `MSH` and what follows it: MSH-1 and MSH-2, of 0 to 5 characters."""
         field = header[3:4]
@@ -72,8 +74,9 @@ class Segment:
         if not raw:
             return raw
         s = self.separators
-        for separator in (s.repetition, s.component, s.subcomponent):
-            raw = raw.partition(separator)[0]
+        if not raw.isalnum():  # most fields have nothing to separate
+            for separator in (s.repetition, s.component, s.subcomponent):
+                raw = raw.partition(separator)[0]
         return self.text(raw)
 
     def text(self, raw: str) -> str:
@@ -97,7 +100,7 @@ def read(text: str) -> Message:
     start = text.find("MSH")
     if start < 0 or text[:start].strip(_BLANK):
         raise NotEr7("The message does not begin with MSH.")
-    separators = Separators.of(text[start : start + 16])
+    separators = Separators.of(text[start : start + 9])
     text = text[start:].replace("\r\n", "\r").replace("\n", "\r")
     lines = text.split("\r", MAX_SEGMENTS)[:MAX_SEGMENTS]
     segments = tuple(_segment(line, separators) for line in lines if line.strip(_BLANK))

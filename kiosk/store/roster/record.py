@@ -101,6 +101,8 @@ def numbers(record: Record) -> set[Number]:
 @lru_cache(maxsize=65_536)
 def fold(text: str) -> str:
     """Case and accents off, so that spellings compare."""
+    if text.isascii():
+        return text.lower().strip()
     plain = unicodedata.normalize("NFKD", text.casefold())
     return "".join(c for c in plain if not unicodedata.combining(c)).strip()
 

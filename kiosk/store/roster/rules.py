@@ -87,7 +87,7 @@ def _register(sheet: Sheet, event: RegistrationEvent, patient: PatientFields) ->
     if is_overlay(record, patient):
         return _hold(sheet, record)
     own = _without_others(sheet, record, patient)
-    sheet.put(updated(with_visit(record, patient.visit), own, event))
+    sheet.put(updated(record, own, event))
     return _DONE
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
+from operator import attrgetter
 
 from kiosk.model.patient import Identifier
 from kiosk.model.registration import Applied, Disposition
@@ -128,11 +129,11 @@ class Sheet:
 
 
 def _differs(old: Record | None, new: Record) -> bool:
-    return old is None or _lasting(old) != _lasting(new)
+    return old is None or _LASTING(old) != _LASTING(new)
 
 
-def _lasting(record: Record) -> Record:
-    return replace(record, visits=(), last_event="", updated_at="")
+_PASSING = ("visits", "last_event", "updated_at")
+_LASTING = attrgetter(*(f.name for f in fields(Record) if f.name not in _PASSING))
 
 
 @lru_cache(maxsize=4096)

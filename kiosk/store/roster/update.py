@@ -28,14 +28,13 @@ _ALIKE = 0.75  # two words at least this alike may be one misspelt (difflib rati
 def created(key: int, fields: PatientFields, event: RegistrationEvent) -> Record:
     """A new record from what the message says. Only a registration dates it: what a merge, a link
     or an order says in passing gives way to any registration, an older one too."""
-    blank = Record(key, identifiers=fields.identifiers)
-    record = updated(with_visit(blank, fields.visit), fields, event)
+    record = updated(Record(key, identifiers=fields.identifiers), fields, event)
     return record if event.effect is Effect.UPSERT else replace(record, updated_at="")
 
 
 def updated(record: Record, fields: PatientFields, event: RegistrationEvent) -> Record:
     """The record after the update: absent fields unchanged, deleted ones gone, more identifiers
-    added, a name that is no longer used kept among the former ones."""
+    added, a name that is no longer used kept among the former ones, its visit entered."""
     names, former = _names(record, fields.names)
     return replace(
         record,
@@ -53,6 +52,7 @@ def updated(record: Record, fields: PatientFields, event: RegistrationEvent) -> 
         multiple_birth=_kept(fields.multiple_birth, record.multiple_birth, False),
         temporary=fields.temporary,
         inactive=False,
+        visits=_visits(record.visits, fields.visit),
         last_event=f"{event.trigger} {event.control_id}",
         updated_at=event.recorded_at or record.updated_at,
     )
@@ -118,18 +118,22 @@ def with_alias(record: Record, names: tuple[PersonName, ...]) -> Record:
 
 def with_visit(record: Record, visit: Visit | None) -> Record:
     """The record with the visit entered or brought up to date; what it leaves out stays."""
-    if visit is None:
-        return record
-    known = {v.number: v for v in record.visits}
-    old = known.pop(visit.number, Visit(visit.number))
-    known[visit.number] = Visit(
-        visit.number,
-        visit.patient_class or old.patient_class,
-        visit.location or old.location,
-        visit.starts_at or old.starts_at,
-        visit.status or old.status or "active",
+    return replace(record, visits=_visits(record.visits, visit)) if visit else record
+
+
+def _visits(mine: tuple[Visit, ...], said: Visit | None) -> tuple[Visit, ...]:
+    if said is None:
+        return mine
+    known = {v.number: v for v in mine}
+    old = known.pop(said.number, Visit(said.number))
+    known[said.number] = Visit(
+        said.number,
+        said.patient_class or old.patient_class,
+        said.location or old.location,
+        said.starts_at or old.starts_at,
+        said.status or old.status or "active",
     )
-    return replace(record, visits=_newest(tuple(known.values())))
+    return _newest(tuple(known.values()))
 
 
 def _newest(visits: tuple[Visit, ...]) -> tuple[Visit, ...]:
