@@ -21,7 +21,7 @@ import pytest
 from tests.crash import golden, invariants
 from tests.peers.orthanc import Orthanc, orthanc
 
-AT_MOST = 12
+AT_MOST = 10
 EVERY = os.environ.get("KIOSK_EVERY_STEP") == "1"
 ROOT = Path(__file__).resolve().parents[2]
 
