@@ -16,7 +16,17 @@ from kiosk.model.medium import Medium, MediumKind, Progress, kind_at
 from kiosk.model.plain import to_plain
 from kiosk.policy import Policy
 
-NOTHING = frozenset({"no-dicom", "medium-blank", "medium-audio", "medium-encrypted", "encrypted"})
+NOTHING = frozenset(
+    {
+        "no-dicom",
+        "medium-blank",
+        "medium-audio",
+        "medium-encrypted",
+        "encrypted",
+        "encrypted-refused",
+        "packed",
+    }
+)
 # Not the medium's: no such place, our own disk, our own reader.
 OURS = frozenset({"medium-missing", "medium-busy", "staging-full", "staging-failed", "reader-died"})
 

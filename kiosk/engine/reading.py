@@ -17,6 +17,13 @@ from kiosk.model.work import Intake
 from kiosk.sandbox import JobFailed
 from kiosk.store import Lease, Transaction
 
+ONLY_PACKED = (
+    "There are no scans on this disc that can be read, but packed files. The scans may be in them: "
+    "unpack them on another computer and bring the folder, or ask the sender for a plain disc."
+)
+ONLY_MUSIC = (
+    "There are no scans on this disc. It has music or films. Put in the disc with the scans."
+)
 LOST = Finding(
     "arrival-lost",
     Severity.ERROR,
@@ -121,6 +128,11 @@ def refused(catalog: Catalog) -> Finding | None:
     for finding in catalog.findings:
         if finding.severity is Severity.ERROR:
             return finding
+    codes = {finding.code for finding in catalog.findings}
+    if "packed" in codes:
+        return Finding("packed", Severity.ERROR, detail=ONLY_PACKED)
+    if "music-or-film" in codes and not catalog.ledger.report and not catalog.ledger.viewer:
+        return Finding("medium-audio", Severity.ERROR, detail=ONLY_MUSIC)
     return Finding("no-dicom", Severity.ERROR, detail=_what_there_is(catalog))
 
 

@@ -57,12 +57,23 @@ def _belongs_to_viewer(seen: Sequence[Seen]) -> None:
             one.bucket = kinds.VIEWER
 
 
+_PACKED = (
+    "This file packs others in it, maybe under a password, and was not unpacked. If the scans are "
+    "in it, unpack it on another computer and bring the folder."
+)
+
+
 def _say_what_is_left(seen: Sequence[Seen], findings: Findings) -> None:
     for one in seen:
         if one.bucket == kinds.OTHER and not one.kind:
             findings.add(
                 "not-importable", Severity.INFO, one.path, "Neither a DICOM instance nor a report."
             )
+        if one.bucket == kinds.OTHER and one.kind == kinds.PACKED:
+            findings.add("packed", Severity.WARNING, one.path, _PACKED)
+    sound = sum(one.bucket == kinds.OTHER and one.kind == kinds.SOUND for one in seen)
+    if sound:
+        findings.add("music-or-film", Severity.INFO, "", f"{sound} files are music or films.")
 
 
 def _once_each(seen: Sequence[Seen], findings: Findings) -> list[Placed]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 REPORT, VIEWER, OTHER = "report", "viewer", "other"
 LEFT_BEHIND = "left-behind"  # the kind of files that operating systems scatter
+PACKED, SOUND = "packed", "sound"  # kinds of others: what may hold scans, music and films
 
 _PROGRAM_MAGIC = (
     b"MZ",
@@ -44,6 +45,20 @@ _REPORT_NAMES = {
     "odt": "odt",
 }
 _SCATTERED = re.compile(r"(^|/)(__macosx/|\._|\.ds_store$|thumbs\.db$|desktop\.ini$)")
+_SOUND_NAMES = frozenset(
+    "mp3 wav wma cda ogg flac m4a aac aif vob ifo bup mpg mpeg avi mp4 mov wmv mkv".split()
+)
+_PACKED_MAGIC = (
+    (0, b"PK\x03\x04", "ZIP"),
+    (0, b"7z\xbc\xaf\x27\x1c", "7-Zip"),
+    (0, b"Rar!\x1a\x07", "RAR"),
+    (0, b"\x1f\x8b", "gzip"),
+    (0, b"\xfd7zXZ\0", "xz"),
+    (0, b"-----BEGIN PGP MESSAGE", "PGP"),
+    (0, b"Salted__", "OpenSSL"),
+    (257, b"ustar", "tar"),
+)
+DISC_IMAGE = (32_769, b"CD001")
 _ENVELOPED_DATA = bytes.fromhex("2a864886f70d010703")  # 1.2.840.113549.1.7.3, RFC 5652
 _ACTIVE = re.compile(rb"<\s*(!doctype|html|script|body|svg|\?php)", re.IGNORECASE)
 _ARCHIVES = (b"PK\x03\x04", b"Rar!", b"7z\xbc\xaf", b"%PDF", b"L\0\0\0\x01\x14\x02\0", b"@echo")
@@ -67,6 +82,16 @@ def kind_of(path: str, head: bytes) -> tuple[str, str]:
     if b"<ClinicalDocument" in head:
         return REPORT, "cda"
     return (REPORT, _REPORT_NAMES[suffix]) if head and suffix in _REPORT_NAMES else (OTHER, "")
+
+
+def packed_as(head: bytes) -> str:
+    """What packs or locks the files inside, by name, "" where nothing does."""
+    return next((name for at, magic, name in _PACKED_MAGIC if head.startswith(magic, at)), "")
+
+
+def is_sound(path: str) -> bool:
+    """Music or a film, by its name."""
+    return path.rpartition("/")[2].lower().rpartition(".")[2] in _SOUND_NAMES
 
 
 def viewer_folders(programs: Iterable[str]) -> frozenset[str]:

@@ -134,9 +134,17 @@ class Look:
         if is_named_directory(file.untrusted_path):
             return Seen(file, "dicomdir", directory=unreadable_directory(file.untrusted_path))
         bucket, kind = kinds.kind_of(file.untrusted_path, head)
+        if bucket == kinds.OTHER and not kind:
+            kind = self._kind_of_other(file, source, head)
         if file.state is FileState.HURT:
             self._say(file, "hurt-file", Severity.ERROR, "Parts of the file could not be read.")
         return Seen(file, bucket, kind)
+
+    def _kind_of_other(self, file: StagedFile, source: FileSource, head: bytes) -> str:
+        where, magic = kinds.DISC_IMAGE
+        if kinds.packed_as(head) or source.read(where, len(magic)) == magic:
+            return kinds.PACKED
+        return kinds.SOUND if kinds.is_sound(file.untrusted_path) else ""
 
     def _instance(self, file: StagedFile, header: Header, source: FileSource) -> Seen:
         if not header.sop_instance_uid and not header.sop_class_uid:

@@ -26,7 +26,6 @@ _HEADER_BYTES = 32_768
 _SMALLEST = 140  # bytes; nothing shorter is an instance
 _MOST_FILES = 20_000
 _SHOWN = 10
-_SOUND = frozenset("mp3 wav wma cda ogg flac m4a aac aif vob ifo bup mpg mpeg avi mp4 mov".split())
 
 
 def first_look(
@@ -102,7 +101,7 @@ class _Look:
         path, size = self._files[number]
         if number in self._seen.claims or number in self._seen.directories or size < _SMALLEST:
             return False
-        return kinds.kind_of(path, b"?") == (kinds.OTHER, "") and _suffix(path) not in _SOUND
+        return kinds.kind_of(path, b"?") == (kinds.OTHER, "") and not kinds.is_sound(path)
 
     def _header(self, number: int) -> None:
         _, size = self._files[number]
@@ -188,7 +187,7 @@ class _Look:
         }
         folders = kinds.viewer_folders(p for p, bucket in found.items() if bucket == kinds.VIEWER)
         for path, bucket in found.items():
-            if bucket == kinds.OTHER and _suffix(path) in _SOUND:
+            if bucket == kinds.OTHER and kinds.is_sound(path):
                 yield "sound"
             else:
                 yield kinds.VIEWER if kinds.below(path, folders) else bucket
@@ -206,10 +205,6 @@ def _spread(numbers: Sequence[int], files: Sequence[tuple[str, int]], most: int)
 
 def _is_named(patient: StatedPatient) -> bool:
     return bool(patient.identity.identifier.value or patient.identity.name)
-
-
-def _suffix(path: str) -> str:
-    return path.rpartition("/")[2].lower().rpartition(".")[2]
 
 
 def _instance(number: int, sop_class_uid: str, sop_instance_uid: str) -> Instance:

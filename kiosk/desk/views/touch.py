@@ -323,6 +323,8 @@ def _proved_at(tx: Transaction, cases: tuple[Case, ...]) -> datetime:
 
 PROBLEMS: dict[str, tuple[ProblemKind, str]] = {
     "medium-encrypted": (ProblemKind.LOCKED, "KX-221"),
+    "encrypted": (ProblemKind.LOCKED, "KX-221"),
+    "encrypted-refused": (ProblemKind.LOCKED, "KX-221"),
     "medium-audio": (ProblemKind.NO_SCANS, "KX-212"),
     "medium-blank": (ProblemKind.NO_SCANS, "KX-211"),
     "medium-missing": (ProblemKind.PULLED, "KX-110"),
