@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from kiosk.coercion.encoding import charsets
-from kiosk.coercion.encoding.elements import Element, Header, encode, encode_item
+from kiosk.coercion.encoding.elements import (
+    Element,
+    Encoding,
+    Header,
+    Malformed,
+    encode,
+    encode_item,
+)
 from kiosk.coercion.encoding.mending import LEGAL, UNITS, is_legal, mended_text
-from kiosk.coercion.recoding import Recoder, is_private, known_vr, public_vr
+from kiosk.coercion.recoding import Mend, Recoder, is_private, known_vr, public_vr
 
 PATIENT_ID, ISSUER, ACCESSION = 0x00100020, 0x00100021, 0x00080050
 ALWAYS_KEPT = (ACCESSION, PATIENT_ID, ISSUER)  # in every Original Attributes item, changed or not
@@ -14,14 +23,18 @@ SELECTOR, SELECTOR_VALUE_NUMBER = 0x00720026, 0x00720028
 ID_TYPE = 0x00100022
 
 
-def old_values(header: Header, kept: set[int], recoder: Recoder) -> list[bytes]:
+def old_values(
+    header: Header, kept: set[int], recoder: Recoder, *, mends: bool = False
+) -> list[bytes]:
     """The old values for new Original Attributes items (PS3.3 C.12.1.1.9), the last with all of
     them: the elements as they lay, in their own character set when the header gets another. What
     was absent is there empty. So is what breaks its VR's rules: its bytes are in a nonconforming
-    sequence, one for each item (dciodvfy allows it one item only)."""
+    sequence, one for each item (dciodvfy allows it one item only). With `mends` a sequence has
+    only what was mended in it, each in the item that it was in."""
     blocks = {t & 0xFFFF0000 | t >> 8 & 0xFF for t in kept if is_private(t) and t & 0xFFFF > 0xFFF}
     blocks = {creator for creator in blocks if header.element(creator)}
     old = Recoder(header.encoding, (), privates=recoder.privates)
+    inside = _inside(recoder.notes.mends) if mends else {}
     values, illegal = [], []
     for tag in sorted({*kept, *blocks}):
         element = header.element(tag)
@@ -30,12 +43,47 @@ def old_values(header: Header, kept: set[int], recoder: Recoder) -> list[bytes]:
         elif not _legal(header.data, element, recoder.charset):
             values.append(encode(tag, known_vr(element, {}), b"", header.encoding))
             illegal.append(element)
+        elif tag in inside:
+            values.append(_reduced(tag, inside[tag], header.encoding))
         elif recoder.privates.drop:
             values.append(old.element(header.data, element, {}))
         else:
             values.append(header.data[element.start : element.end])
     last = illegal.pop() if illegal else None
     return [*(_alone(header, e) for e in illegal), _item(header, values, last)]
+
+
+Inside = dict[int, dict[int, "Inside"] | tuple[bytes, bytes]]
+"""By tag: the items of a sequence by their number, or VR and value field of what was mended."""
+
+
+def _inside(mends: Iterable[Mend]) -> Inside:
+    """What was mended in sequences, as a tree."""
+    found: Inside = {}
+    for mend in mends:
+        if mend.old is None or not mend.path:
+            continue
+        at = found
+        for tag, number in mend.path:
+            step = at.setdefault(tag, {})
+            if not isinstance(step, dict):
+                raise Malformed("an attribute is there twice")
+            at = step.setdefault(number, {})
+        at.setdefault(mend.tag, (mend.vr, mend.old))
+    return found
+
+
+def _reduced(
+    tag: int, content: dict[int, Inside] | tuple[bytes, bytes], encoding: Encoding
+) -> bytes:
+    if isinstance(content, tuple):
+        return encode(tag, *content, encoding)
+    items = []
+    for number in range(1, max(content) + 1):
+        inner = content.get(number, {})
+        parts = (_reduced(each, inner[each], encoding) for each in sorted(inner))
+        items.append(encode_item(b"".join(parts), encoding))
+    return encode(tag, b"SQ", b"".join(items), encoding)
 
 
 def _alone(header: Header, element: Element) -> bytes:

@@ -47,33 +47,43 @@ class Privates:
         return self.drop and is_private(tag) and creator_of(tag, creators) not in self.kept
 
 
+Path = tuple[tuple[int, int], ...]  # sequences on the way and which item of each, from 1
+
+
 @dataclass(frozen=True, slots=True)
 class Mend:
-    """Something that was put right. `top` is the top-level element that it lies in; `value` says
-    whether a value changed (and is to be kept), not only its form."""
+    """Something that was put right at `path` and `tag`. `old` is the value field that was there,
+    None where only its form changed and there is nothing to be kept."""
 
-    top: int
-    place: str
-    keyword: str
+    path: Path
+    tag: int
     was: str
     now: str
-    value: bool = True
+    vr: bytes = b""
+    old: bytes | None = None
+
+    @property
+    def top(self) -> int:
+        """The top-level element that it lies in."""
+        return self.path[0][0] if self.path else self.tag
+
+    @property
+    def place(self) -> str:
+        return _place(self.tag, self.path)
 
 
 @dataclass(slots=True)
 class Notes:
     """What the walk came across. `guessed` are top-level elements with text that was not in the
-    declared character set; `unsigned` counts signatures in sequences that were left out; `bad_uids`
-    are UIDs that are none, with where they stand."""
+    declared character set; `unsigned` counts signatures in sequences that were left out, `lengths`
+    group lengths; `bad_uids` are UIDs that are none, with where they stand."""
 
     guessed: set[int] = field(default_factory=set)
     unsigned: int = 0
+    lengths: int = 0
     mends: list[Mend] = field(default_factory=list)
     dropped: Counter[str] = field(default_factory=Counter)
     bad_uids: Counter[tuple[str, str, str]] = field(default_factory=Counter)
-
-
-Path = tuple[tuple[int, int], ...]  # sequences on the way and which item of each, from 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +104,16 @@ class Recoder:
         return not (self.to_utf8 or self.privates.drop or self.uids or self.mend)
 
     def element(self, data: bytes, element: Element, creators: Mapping[int, str]) -> bytes:
-        """One top-level element, recoded; b"" when it is left out."""
-        return self._element(data, element, creators, ())
+        """One top-level element, recoded; b"" when it is left out. Raises Malformed where what has
+        to be done in a sequence cannot be; what only would be mended then stays as it is."""
+        before = len(self.notes.mends)
+        try:
+            return self._element(data, element, creators, ())
+        except Malformed:
+            if self.to_utf8 or self.privates.drop or self.uids:
+                raise
+            del self.notes.mends[before:]
+            return data[element.start : element.end]
 
     def _element(
         self, data: bytes, element: Element, creators: Mapping[int, str], path: Path
@@ -133,7 +151,7 @@ class Recoder:
             return False
         if element.undefined or (len(value) > 0xFFFE and vr not in LONG):
             return False
-        self._note(element.tag, path, "VR UN", f"VR {vr.decode()}", value=False)
+        self._note(element.tag, path, "VR UN", f"VR {vr.decode()}")
         return True
 
     def _uids(self, raw: bytes, tag: int, path: Path) -> bytes:
@@ -143,17 +161,17 @@ class Recoder:
             bare = (value.strip(" \0") for value in values)
             if any(value and not valid_uid(value) for value in bare):
                 self.notes.bad_uids[_place(tag, path), keyword_for_tag(tag), text] += 1
-        if not self.uids:
+        if not self.uids or not (names_a_thing(tag) or is_private(tag)):
             return raw
         new = [self.uids.get(value.strip(" \0"), value) for value in values]
         if new == values:
             return raw
-        self._note(tag, path, "\\".join(values), "\\".join(new))
+        self._note(tag, path, "\\".join(values), "\\".join(new), b"UI", raw)
         return "\\".join(new).encode("latin-1")
 
     def _mended(self, element: Element, raw: bytes, vr: bytes, path: Path) -> bytes:
         if len(raw) % 2 and is_legal(raw, vr):
-            self._note(element.tag, path, f"{len(raw)} bytes", "padded", value=False)
+            self._note(element.tag, path, f"{len(raw)} bytes", "padded")
         if is_legal(raw, vr):
             return raw
         new = mended(raw, vr, self.encoding)
@@ -162,7 +180,7 @@ class Recoder:
         now = f"{len(new)} bytes" if binary else new.decode("latin-1")
         if was == now:
             return raw
-        self._note(element.tag, path, was, now, value=was.strip(" \0") != now)
+        self._note(element.tag, path, was, now, vr, raw if was.strip(" \0") != now else None)
         return new
 
     def _text(self, raw: bytes, vr: bytes, element: Element, path: Path) -> bytes:
@@ -172,7 +190,7 @@ class Recoder:
         if plain.isascii() and b"\x1b" not in plain:
             text, guessed = plain.decode("ascii"), False
             if self.mend and (new := mended_text(text, vr)) != text:
-                self._note(element.tag, path, text, new)
+                self._note(element.tag, path, text, new, vr, raw)
                 return new.encode("ascii")
             return raw
         text, guessed = charsets.read(plain, self.charset, vr)
@@ -187,13 +205,13 @@ class Recoder:
         except UnicodeError:
             return raw  # code extensions are read, not written: the text stays as it came
         if new != text:
-            self._note(element.tag, path, text, new)
+            self._note(element.tag, path, text, new, vr, raw)
         return encoded
 
-    def _note(self, tag: int, path: Path, was: str, now: str, *, value: bool = True) -> None:
-        top = path[0][0] if path else tag
-        keyword = keyword_for_tag(tag)
-        self.notes.mends.append(Mend(top, _place(tag, path), keyword, was, now, value))
+    def _note(
+        self, tag: int, path: Path, was: str, now: str, vr: bytes = b"", old: bytes | None = None
+    ) -> None:
+        self.notes.mends.append(Mend(path, tag, was, now, vr, old))
 
     def _sequence(self, data: bytes, element: Element, path: Path) -> bytes:
         if len(path) >= DEPTH:
@@ -224,8 +242,8 @@ class Recoder:
         creators = private_creators(data, elements)
         parts, changed = [], False
         for e in elements:
-            if e.tag & 0xFFFF == 0:
-                recoder._group_length(e, path)
+            if e.tag & 0xFFFF == 0:  # what changed would make it false (PS3.5 7.2)
+                self.notes.lengths += 1
                 continue
             whole = data[e.start : e.end]
             signed = e.tag in (SIGNATURES, MAC_PARAMETERS)
@@ -236,11 +254,6 @@ class Recoder:
             self.notes.unsigned += sum(tag == SIGNATURES for tag, _ in parts)
             parts = [(t, new) for t, new in parts if t not in (SIGNATURES, MAC_PARAMETERS)]
         return b"".join(new for _, new in parts)
-
-    def _group_length(self, element: Element, path: Path) -> None:
-        """Left out: what changed would make it false, and it is retired (PS3.5 7.2)."""
-        if self.mend:
-            self._note(element.tag, path, "group length", "", value=False)
 
 
 def _place(tag: int, path: Path) -> str:

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from pydicom.datadict import keyword_for_tag
+
 from kiosk.coercion.encoding import charsets
 from kiosk.coercion.encoding.elements import (
     EXPLICIT,
@@ -39,6 +41,7 @@ from kiosk.model.delivery import Attribute, Change, Plan
 
 OTHER_IDS, ORIGINAL, REASON = 0x00101002, 0x04000561, 0x04000565
 SOP_INSTANCE, STUDY, SERIES = 0x00080018, 0x0020000D, 0x0020000E
+GROUP_LENGTHS = Change("(gggg,0000)", "GroupLength", "present", "")
 GUESSED = ("text outside the declared character set", "read as UTF-8 or ISO_IR 100")
 
 
@@ -56,7 +59,6 @@ def rewrite(
     untrue = [t for t in (SIGNATURES, MAC_PARAMETERS) if header.element(t)]
     changes += [change(tag, "present", "") for tag in untrue]
     lengths = [t for t in header.tags if not t & 0xFFFF]
-    changes += [change(tag, "group length", "") for tag in lengths]
     edits |= dict.fromkeys((*untrue, *lengths), b"")
     recoder = recoder_for(plan, charset, encoding, texts.to_utf8)
     if not recoder.idle:
@@ -65,17 +67,18 @@ def rewrite(
     own = _own_uids(header, plan, sop_instance_uid)
     edits |= {tag: encode(tag, b"UI", uid.encode("ascii"), encoding) for tag, uid in own.items()}
     mends = [m for m in notes.mends if m.top not in {*changed, *own, *lengths}]
-    changes += [Change(m.place, m.keyword, m.was, m.now) for m in mends]
+    changes += [Change(m.place, keyword_for_tag(m.tag), m.was, m.now) for m in mends]
     changes += [change(tag, ascii_text(header.raw(tag)), uid) for tag, uid in own.items()]
     guessed = notes.guessed - set(changed) if texts.to_utf8 else set()
     changes += [change(tag, *GUESSED) for tag in guessed]
+    changes += [GROUP_LENGTHS] if lengths or notes.lengths else []
     changes += [change(SIGNATURES, "in a sequence", "") for _ in range(notes.unsigned)]
     changes += [dropped(creator, count) for creator, count in notes.dropped.items()]
     if texts.to_utf8:
         changed.append(CHARSET)
         changes.append(change(CHARSET, "\\".join(charset), charsets.UTF8))
         edits[CHARSET] = encode(CHARSET, b"CS", charsets.UTF8.encode(), encoding)
-    corrected = {*own, *(m.top for m in mends if m.value)}
+    corrected = {*own, *(m.top for m in mends if m.old is not None)}
     for tag, more in _items_to_append(
         header, {*changed, *guessed}, corrected, recoder, texts, plan
     ).items():
@@ -229,7 +232,8 @@ def _items_to_append(
     if corrected - coerced:
         kept = corrected - coerced
         kept |= {ISSUER} if PATIENT_ID in kept else set()
-        old += [each + texts.corrected for each in old_values(header, kept, recoder)]
+        kept |= {CHARSET} if texts.to_utf8 else set()
+        old += [each + texts.corrected for each in old_values(header, kept, recoder, mends=True)]
     if coerced:
         kept = coerced.union(ALWAYS_KEPT)
         old += [each + provenance for each in old_values(header, kept, recoder)]

@@ -3,6 +3,7 @@ files that pydicom ships and, where the corpus is, on every disc and file-set in
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections import Counter
 from pathlib import Path
@@ -12,10 +13,11 @@ from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
 from kiosk import fileset
-from kiosk.coercion import apply, plan
+from kiosk.coercion import apply, plan, prepare
+from kiosk.coercion.preparing.expanding import MADE
 from kiosk.media import read as read_medium
 from kiosk.model.content import Catalog, Instance, InstanceStatus, StatedPatient, Study
-from kiosk.model.delivery import Coerced
+from kiosk.model.delivery import Coerced, Plan
 from kiosk.model.matching import Action, Resolution
 from kiosk.model.medium import staged_name
 from kiosk.model.patient import PatientIdentity
@@ -29,7 +31,7 @@ WHEEL = ["CT_small.dcm", "MR_small_implicit.dcm", "MR_small_bigendian.dcm", "JPE
          "liver_1frame.dcm", "examples_overlay.dcm"]  # fmt: skip
 MEDIA = sorted([*CORPUS.glob("discs/out/*.iso"), *CORPUS.glob("media/*/*")])
 SLOW = ("D09d_manyfiles",)  # ten thousand files, one of them DICOM
-DEFLATED = "1.2.840.10008.1.2.1.99"  # dciodvfy reads none of it, so there is nothing to compare
+DEFLATED = "1.2.840.10008.1.2.1.99"
 # Implicit VR in a file that declares a compressed syntax: refused, see `apply`.
 CONTRADICTS_ITSELF = "SC_rgb_jpeg.dcm"
 
@@ -37,7 +39,8 @@ CONTRADICTS_ITSELF = "SC_rgb_jpeg.dcm"
 def errors(path: Path) -> Counter[str]:
     said = subprocess.run(["dciodvfy", str(path)], capture_output=True, check=False).stderr
     lines = said.decode("utf-8", "replace").splitlines()
-    return Counter(line for line in lines if line.startswith("Error"))
+    found = (line for line in lines if line.startswith("Error"))
+    return Counter(re.sub(r"\d+(\.\d+)*", "N", line) for line in found)  # some get new ones
 
 
 def assert_no_new_error(before: Path, coerced: Coerced, folder: Path) -> None:
@@ -64,37 +67,44 @@ def test_every_instance_of_real_media_is_coerced_with_its_pixels_untouched(
 ) -> None:
     staged = tmp_path / "staged"
     read_medium(medium, staged, Limits(), lambda _: None)
-    catalog = fileset.read(staged, Limits())
-    seen: set[str] = set()
-    for stated, study, series, instance in instances(catalog):
+    catalog = prepare(staged, fileset.read(staged, Limits()), Policy().coercion, Limits())
+    for stated, study, instance in instances(catalog):
         resolution = Resolution(Action.LINK, "someone", AT, local=LOCAL)
         made = plan(stated, study, resolution, Policy(), AT)
         source = staged / staged_name(instance.file)
         if instance.path.endswith(CONTRADICTS_ITSELF):
             continue
         coerced = apply(source, instance, made)
-        assert_rightly_coerced(source, coerced)
-        if series not in seen and instance.transfer_syntax_uid != DEFLATED:
-            assert_no_new_error(source, coerced, tmp_path)
-        seen.add(series)
+        assert_rightly_coerced(source, instance, coerced, made)
+        original = staged / staged_name(instance.file % MADE)
+        if not is_deflated(original):
+            assert_no_new_error(original, coerced, tmp_path)
 
 
-def instances(catalog: Catalog) -> list[tuple[StatedPatient, Study, str, Instance]]:
+def is_deflated(path: Path) -> bool:
+    """dciodvfy reads nothing of such a file, so there is nothing to compare with."""
+    meta = dcmread(path, force=True, specific_tags=["SOPClassUID"]).file_meta
+    return meta.get("TransferSyntaxUID") == DEFLATED
+
+
+def instances(catalog: Catalog) -> list[tuple[StatedPatient, Study, Instance]]:
     return [
-        (stated, study, series.series_instance_uid, instance)
+        (stated, study, instance)
         for stated in catalog.patients
         for study in stated.studies
-        for series in study.series
-        for instance in series.instances
+        for instance in study.instances
         if instance.status is InstanceStatus.OK
     ]
 
 
-def assert_rightly_coerced(source: Path, coerced: Coerced) -> None:
+def assert_rightly_coerced(source: Path, instance: Instance, coerced: Coerced, made: Plan) -> None:
     before, after = dcmread(source, force=True), read(whole(coerced))
     assert (after.PatientName, after.PatientID) == ("Smith^Anna^Maria", "L-4711")
-    for uid in ("SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID"):
-        assert after[uid].value == before[uid].value
+    new = dict(made.uids)
+    assert after.SOPInstanceUID == instance.sop_instance_uid
+    for uid in ("SeriesInstanceUID", "StudyInstanceUID"):
+        stated = str(before.get(uid, ""))
+        assert after[uid].value == new.get(stated, stated) or not stated
     held = [tag for tag in PIXELS if tag in before]
     assert [after[tag].value for tag in held] == [before[tag].value for tag in held]
     old = after.OriginalAttributesSequence[-1].ModifiedAttributesSequence[0]

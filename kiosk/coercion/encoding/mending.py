@@ -17,7 +17,7 @@ from kiosk.coercion.encoding.elements import Encoding
 UNITS = {b"US": 2, b"SS": 2, b"UL": 4, b"SL": 4, b"FL": 4, b"FD": 8, b"AT": 4, b"OW": 2}
 UNITS |= {b"OF": 4, b"OL": 4, b"OD": 8, b"OV": 8, b"SV": 8, b"UV": 8}
 
-_UID = rb"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))*"
+_UID = rb"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))+"
 _NUMBER = rb" *[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)? *"
 _FORMS = {  # of one value; padding at its end is no part of it
     b"AE": rb"[ -\[\]-~]{0,16}",
@@ -39,7 +39,8 @@ SINGLE = frozenset((b"LT", b"ST", b"UT", b"UR"))  # a backslash in them separate
 
 
 def valid_uid(uid: str) -> bool:
-    """Whether it is one (PS3.5 9.1): numbers without leading zeros, 64 characters at most."""
+    """Whether it is one (PS3.5 9.1): two numbers or more without leading zeros, 64 characters at
+    most. That nobody assigned its root takes nothing from it: archives file by it."""
     return len(uid) <= 64 and re.fullmatch(_UID, uid.encode("ascii", "replace")) is not None
 
 

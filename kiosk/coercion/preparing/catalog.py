@@ -209,5 +209,5 @@ def _given(was: Study, now: Study, new: Mapping[str, str]) -> Iterator[Mended]:
             yield Mended("(0020,000e)", "SeriesInstanceUID", "", uid, count)
     for one, other in zip(was.instances, now.instances, strict=True):
         stated, uid = one.sop_instance_uid, other.sop_instance_uid
-        if new.get(stated, stated) != uid:
+        if one.status is InstanceStatus.OK and new.get(stated, stated) != uid:
             yield Mended("(0008,0018)", "SOPInstanceUID", stated, uid, 1)

@@ -109,8 +109,11 @@ def _turned(data: mmap.mmap, element: Element) -> Iterator[bytes]:
     if element.vr == b"SQ" or (element.undefined and element.vr not in (b"OB", b"OW", b"UN")):
         for item in items(data, BIG, element):
             yield from _turned_item(data, item)
-    elif element.vr == b"UN" or element.undefined:
-        raise Malformed("a big endian data set has something whose byte order nobody knows")
+    elif element.vr == b"UN":  # no byte order (PS3.5 6.2), inside always little (6.2.2)
+        yield from _values(data, element.at, element.end, 1)
+        return
+    elif element.undefined:
+        raise Malformed("a big endian data set has compressed pixel data")
     else:
         yield from _values(data, element.at, element.stop, _WIDE.get(element.vr, 1))
     if element.undefined:

@@ -8,6 +8,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pydicom.datadict import keyword_for_tag
+
 from kiosk.coercion.applying import HEADER_BYTES, encoding_of
 from kiosk.coercion.encoding import charsets
 from kiosk.coercion.encoding.elements import Encoding, Header, Malformed, scan
@@ -19,7 +21,7 @@ from kiosk.coercion.recoding import (
     Recoder,
     private_creators,
 )
-from kiosk.coercion.rewriting import GUESSED, dropped, stated_text
+from kiosk.coercion.rewriting import GROUP_LENGTHS, GUESSED, dropped, stated_text
 from kiosk.coercion.tail import Tail, find_tail
 from kiosk.coercion.wording import change
 from kiosk.model.content import Instance, Mended, Said
@@ -98,7 +100,7 @@ def _header(
     creators = private_creators(header.data, elements)
     for element in elements:
         if element.tag & 0xFFFF == 0:
-            into.changes[change(element.tag, "group length", "")] += 1
+            recoder.notes.lengths += 1
         else:
             recoder.element(header.data, element, creators)
     _noted(header, recoder, into)
@@ -111,7 +113,9 @@ def _noted(header: Header, recoder: Recoder, into: Survey) -> None:
         if header.element(tag):
             into.changes[change(tag, "present", "")] += 1
     into.changes.update(change(tag, *GUESSED) for tag in notes.guessed)
-    into.changes.update(Change(m.place, m.keyword, m.was, m.now) for m in notes.mends)
+    into.changes.update(Change(m.place, keyword_for_tag(m.tag), m.was, m.now) for m in notes.mends)
+    if notes.lengths:
+        into.changes[GROUP_LENGTHS] += 1
     if notes.unsigned:
         into.changes[change(SIGNATURES, "in a sequence", "")] += notes.unsigned
     into.changes.update(dropped(creator, n) for creator, n in notes.dropped.items())
