@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from kiosk import __version__
-from kiosk.cli import adt, importing, inspecting, receiving
+from kiosk.cli import adt, importing, inspecting, receiving, sending
 from kiosk.cli.context import (
     ConfigOption,
     JsonOption,
@@ -35,6 +35,7 @@ app = typer.Typer(
 )
 app.add_typer(adt.app, name="adt")
 app.add_typer(receiving.app, name="inbound")
+app.add_typer(sending.app, name="destination")
 
 Medium = Annotated[Path, typer.Argument(help="A device, an ISO file, a ZIP or a folder.")]
 

@@ -21,6 +21,7 @@ from kiosk.model.work import Case, CaseState, Delivery, DeliveryState, Intake, I
 from kiosk.store import Transaction
 
 UNANSWERED_TRIES = 3  # an archive that is silent so often is reported; the scans wait in the vault
+UNSHOWN_TRIES = 4  # archives index late: longer than that is no lateness
 UNFINISHED = "Not finished in the time given. The rest goes on when the engine runs."
 POLL_SECONDS = 0.25
 FINAL = {IntakeState.CLOSED, IntakeState.REJECTED, IntakeState.FAILED, IntakeState.ABORTED}
@@ -48,6 +49,7 @@ def receive(
     except sandbox.JobFailed as e:
         fail(e.finding.detail, code_of_failure(e.finding))
     with context.store.begin() as tx:
+        tx.destinations.wake(context.policy.site.station)  # somebody stands here and waits for them
         return tx.intakes.create(medium, context.policy.site.station, operator, picked, patience)
 
 
@@ -116,11 +118,22 @@ def _settled(context: Context, intake_id: int) -> tuple[bool, str]:
 
 
 def _is_silent(tx: Transaction, context: Context, delivery: Delivery) -> bool:
+    """Whether nothing is to be waited for: people paused the archive, or it does not answer and
+    this delivery has seen so itself. What failed before this medium came is not its failure."""
     state = tx.destinations.get(context.policy.site.station, delivery.destination)
-    return state.failures >= UNANSWERED_TRIES
+    if state.paused:
+        return True
+    if delivery.state is DeliveryState.SENT:
+        return bool(delivery.problem) and delivery.tries > UNSHOWN_TRIES
+    return delivery.attempts > 0 and state.failures >= UNANSWERED_TRIES
 
 
 def _silence(delivery: Delivery) -> str:
+    if not delivery.problem:
+        return (
+            f"The archive {delivery.destination} is paused. The scans are safe here, and will be "
+            f"sent after `kiosk destination resume {delivery.destination}`."
+        )
     return (
         f"The archive {delivery.destination} is not answering ({delivery.problem}) "
         "The scans are safe here and will be sent when it is back and `kiosk engine` runs."
@@ -189,9 +202,9 @@ def _study(tx: Transaction, case: Case, row: int) -> dict[str, Any]:
     deliveries = [d for d in tx.deliveries.of_case(case.id) if d.study_instance_uid == uid]
     counts = [tx.deliveries.counts(d.id) for d in deliveries]
 
-    def least(*answers: Answer) -> int:
-        """Of several destinations the worst one counts: an image is delivered when all have it."""
-        return min((sum(c.get(a, 0) for a in answers) for c in counts), default=0)
+    def everywhere(*answers: Answer) -> int:
+        """An image is delivered when every archive that is to get it has it."""
+        return tx.deliveries.everywhere([d.id for d in deliveries], *answers)
 
     def most(answer: Answer) -> int:
         return max((c.get(answer, 0) for c in counts), default=0)
@@ -199,8 +212,8 @@ def _study(tx: Transaction, case: Case, row: int) -> dict[str, Any]:
     return {
         "study_instance_uid": uid,
         "instances": len(study.instances),
-        "delivered": least(Answer.ACCEPTED, Answer.VERIFIED),
-        "verified": least(Answer.VERIFIED),
+        "delivered": everywhere(Answer.ACCEPTED, Answer.VERIFIED),
+        "verified": everywhere(Answer.VERIFIED),
         "refused": most(Answer.REFUSED),
         "held": most(Answer.HELD),
         "destinations": [

@@ -267,6 +267,25 @@ class Desk(Recalling):
                 raise Refused(say("KX-429"))
             tx.deliveries.retry(delivery, self.operator.name)
 
+    def pause(self, destination: str) -> None:
+        """Nothing more is sent there or asked of it, until `resume`; what comes waits."""
+        self._allow(Doing.PAUSE)
+        with self._writing() as tx:
+            name = self._destination(destination)
+            tx.destinations.pause(self._policy.site.station, name, self.operator.name)
+
+    def resume(self, destination: str) -> None:
+        """It goes on, at once."""
+        self._allow(Doing.PAUSE)
+        with self._writing() as tx:
+            name = self._destination(destination)
+            tx.destinations.resume(self._policy.site.station, name, self.operator.name)
+
+    def _destination(self, name: str) -> str:
+        if self._policy.destination_named(name) is None:
+            raise Refused(say("KX-439"))
+        return name
+
     def check(self) -> HealthSnapshot:
         """Looks at everything that `kiosk check` looks at; takes seconds."""
         self._allow(Doing.SEE_HEALTH)

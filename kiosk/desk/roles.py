@@ -24,6 +24,7 @@ class Doing(StrEnum):
     PROPOSE_RECALL = "propose-recall"
     RECALL = "recall"
     RETRY = "retry"
+    PAUSE = "pause"  # stop everything to an archive, and let it go on
     SEE_WORKLIST = "see-worklist"
     SEE_HEALTH = "see-health"
 
@@ -38,6 +39,7 @@ ALLOWED: dict[Doing, frozenset[Role]] = {
     Doing.PROPOSE_RECALL: frozenset({Role.HIM, Role.HIM_LEAD}),
     Doing.RECALL: frozenset({Role.HIM_LEAD}),
     Doing.RETRY: frozenset({Role.HIM_LEAD, Role.IT}),
+    Doing.PAUSE: frozenset({Role.IT}),
     Doing.SEE_WORKLIST: frozenset({Role.HIM, Role.HIM_LEAD}),
     Doing.SEE_HEALTH: frozenset({Role.HIM_LEAD, Role.IT}),
 }

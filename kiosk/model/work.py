@@ -146,6 +146,7 @@ class Delivery:
     transaction_uid: str = ""
     verify_level: int = -1  # the level reached, -1 before any
     problem: str = ""
+    tries: int = 0  # how often in a row its next step was tried
     because: str = ""  # which rule sends it there
     policy_hash: str = ""  # of the policy that had this rule
 

@@ -97,3 +97,27 @@ def test_the_pulse_changes_with_every_journal_line_progress_and_minute(world: Wo
     world.wait(minutes=1)
     beats.append(desk.pulse())
     assert len(set(beats)) == 4
+
+
+def test_it_pauses_an_archive_and_lets_it_go_on(world: World, delivery: int) -> None:
+    """Twice changes nothing twice; a pause is no failure, and going on forgets the failures."""
+    desk = world.desk(Role.IT)
+    for _ in range(2):
+        desk.pause("PACS")
+    (line,) = desk.deliveries().destinations
+    assert (line.paused, line.mood) == (True, Mood.IDLE)
+    with world.store.begin() as tx:
+        assert tx.deliveries.claim(DeliveryState.QUEUED, "PACS", STATION, 60) is None
+    for _ in range(2):
+        desk.resume("PACS")
+    (line,) = desk.deliveries().destinations
+    assert (line.paused, line.mood) == (False, Mood.BUSY)
+    with world.store.read() as tx:
+        kinds = [e.kind for e in tx.journal.since(0) if e.kind.startswith("destination.")]
+    assert kinds == ["destination.paused", "destination.resumed"]
+
+
+def test_an_archive_that_is_not_configured_cannot_be_paused(world: World) -> None:
+    with pytest.raises(Refused) as refusal:
+        world.desk(Role.IT).pause("ELSEWHERE")
+    assert refusal.value.message.id == "KX-439"

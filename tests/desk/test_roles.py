@@ -45,6 +45,10 @@ CALLS: dict[Doing, dict[str, Callable[[Desk], object]]] = {
         "retry": lambda d: d.retry(NOWHERE),
         "withdraw_again": lambda d: d.withdraw_again(NOWHERE),
     },
+    Doing.PAUSE: {
+        "pause": lambda d: d.pause("PACS"),
+        "resume": lambda d: d.resume("PACS"),
+    },
     Doing.SEE_WORKLIST: {
         "worklist": lambda d: d.worklist(),
         "compare": lambda d: d.compare(NOWHERE),

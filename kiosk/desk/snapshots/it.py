@@ -40,6 +40,7 @@ class DestinationLine:
     verify_level: int
     next_try_at: str = ""
     problem: str = ""
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

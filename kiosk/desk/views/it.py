@@ -51,6 +51,7 @@ def _destination(
         configured.verify_level,
         datetime.fromtimestamp(state.due).astimezone().isoformat() if state.due else "",
         state.problem,
+        state.paused,
     )
 
 

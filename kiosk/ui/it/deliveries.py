@@ -36,11 +36,11 @@ class DeliveriesScreen(DeskScreen):
         self.body.addWidget(area)
 
     def draw_desk(self, snapshot: DeliveriesSnapshot) -> None:
-        look, words = self.look, self.look.words
+        words = self.look.words
         self.head(words("title.deliveries"), snapshot.header)
         clear(self._list)
         for line in snapshot.destinations:
-            self._list.addWidget(_destination(look, line))
+            self._list.addWidget(self._destination(line, snapshot.header))
         if snapshot.rows:
             self._list.addWidget(Line(words("label.studies-under-way"), "smallstrong"))
         for item in snapshot.rows:
@@ -48,6 +48,16 @@ class DeliveriesScreen(DeskScreen):
         if not snapshot.rows:
             self._list.addWidget(Line.wrapped(words("label.nothing-waits"), "muted"))
         self._list.addStretch(1)
+
+    def _destination(self, line: DestinationLine, header: Header) -> Card:
+        card = _destination(self.look, line)
+        if Doing.PAUSE in header.may:
+            command = "resume" if line.paused else "pause"
+            words = self.look.words(f"button.{command}")
+            act = Button(self.look, words, lambda: self.ask(command, destination=line.name))
+            act.setAccessibleName(f"{words}: {safe(line.name, 32)}")
+            card.add(act)
+        return card
 
     def _row(self, item: DeliveryRow, header: Header) -> Card:
         look, words, study = self.look, self.look.words, item.study
