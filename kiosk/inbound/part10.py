@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from kiosk.model.delivery import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
 HEAD = 4096  # the part of a file in which its meta group's UIDs must lie
+STUDY_HEAD = 65_536  # and in which a Study Instance UID is looked for
 
 _LONG = (b"OB", b"OW", b"UN", b"SQ", b"UT", b"OD", b"OF", b"OL", b"UC", b"UR")
 
@@ -42,6 +43,19 @@ def preamble_and_meta(meta: Meta, calling_ae_title: str) -> bytes:
         )
     )
     return bytes(128) + b"DICM" + struct.pack("<HH2sHI", 2, 0, b"UL", 4, len(elements)) + elements
+
+
+def is_of_study(untrusted_head: bytes, study_instance_uid: str) -> bool:
+    """Whether nothing speaks against it: among the Study Instance UIDs at the start of a file, be
+    they in references, is this one, or there are none (they lie further on, or are packed)."""
+    stated = [found[1].strip(b"\0 ") for found in _STUDY_UID.finditer(untrusted_head)]
+    return not stated or study_instance_uid.encode() in stated
+
+
+# (0020,000D) with its VR, or implicit with a length of four bytes; of either byte order.
+_STUDY_UID = re.compile(
+    rb"(?:\x20\0\x0d\0|\0\x20\0\x0d)(?:UI..|[\x01-\x40]\0\0\0)([0-9.]{1,64}[\0 ]?)", re.DOTALL
+)
 
 
 def _element(number: int, vr: bytes, value: str) -> bytes:

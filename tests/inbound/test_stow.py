@@ -15,6 +15,8 @@ import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydicom import dcmread
+from pydicom.data import get_testdata_file
 
 from kiosk import inbound
 from kiosk.inbound.dicomweb.body import Body, Malformed, Multipart, TooLarge
@@ -113,6 +115,34 @@ def test_what_is_no_dicom_file_fails_alone(tmp_path: Path) -> None:
         assert station.files().keys() == {uid_of(CT)}
 
 
+def study_of(path: Path) -> str:
+    return str(dcmread(path, stop_before_pixels=True).StudyInstanceUID)
+
+
+def test_a_request_for_one_study_takes_what_is_of_it(tmp_path: Path) -> None:
+    """PS3.18 10.5: the others fail alone, and nothing of them is kept."""
+    station = Station()
+    with receiver(tmp_path, station) as here:
+        answer = post(here.port, files(CT, MR), path=f"{PATH}/{study_of(CT)}")
+        assert answer.status_code == 202
+        assert uids(answer, STORED) == [uid_of(CT)]
+        assert uids(answer, FAILED) == [uid_of(MR)]
+        reasons = [i["00081197"]["Value"] for i in answer.json()[FAILED]["Value"]]
+        assert reasons == [[0xA901]]
+        assert post(here.port, files(MR), path=f"{PATH}/1.2.3").status_code == 409
+        assert station.files().keys() == {uid_of(CT)}
+
+
+@pytest.mark.parametrize("name", ["ExplVR_BigEnd.dcm", "rtplan.dcm", "image_dfl.dcm"])
+def test_a_study_is_told_in_every_encoding(name: str, tmp_path: Path) -> None:
+    """Big endian, implicit, and deflated, in which nothing speaks against it."""
+    path = Path(str(get_testdata_file(name)))
+    station = Station()
+    with receiver(tmp_path, station) as here:
+        answer = post(here.port, files(path), path=f"{PATH}/{study_of(path)}/")
+        assert answer.status_code == 200
+
+
 def test_only_who_knows_the_password_sends(tmp_path: Path) -> None:
     words = tmp_path / "passwords"
     words.write_text("portal:geheim:ü\n")
@@ -164,6 +194,8 @@ def test_over_tls_only_who_shows_a_certificate_of_our_authority_sends(tmp_path: 
     [
         ("/", KIND, 404),
         ("/dicom-web/studies/../../etc", KIND, 404),
+        ("/dicom-web/studies/1.2/series", KIND, 404),
+        ("/x/dicom-web/studies/1.2", KIND, 404),
         (PATH, "application/dicom", 415),
         (PATH, KIND.replace("dicom", "dicom+xml"), 415),
         (PATH, 'multipart/related; type="application/dicom"', 400),

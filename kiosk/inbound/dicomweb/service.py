@@ -1,5 +1,5 @@
-"""POST to `/dicom-web/studies`: each part of the body becomes a staged file, and the answer says of
-each what became of it (PS3.18 10.5.3, PS3.18 I.2)."""
+"""POST to `/dicom-web/studies` or `/dicom-web/studies/{study}`: each part of the body becomes a
+staged file, and the answer says of each what became of it (PS3.18 10.5.3, PS3.18 I.2)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from kiosk.inbound.dicomweb.body import Body, Malformed, Multipart, TooLarge
-from kiosk.inbound.part10 import HEAD, Meta, read_meta
+from kiosk.inbound.part10 import HEAD, STUDY_HEAD, Meta, is_of_study, is_uid, read_meta
 from kiosk.inbound.server import shut, within
 from kiosk.inbound.sessions import NotKept, Sessions
 from kiosk.policy.sections import Limits, Stow
@@ -28,7 +28,8 @@ from kiosk.policy.sections import Limits, Stow
 log = logging.getLogger("kiosk.inbound")
 
 PATH = "/dicom-web/studies"
-_OUT_OF_RESOURCES, _NOT_UNDERSTOOD = 0xA700, 0xC000  # Failure Reason, PS3.4 table B.2-1
+# Failure Reason, PS3.4 table B.2-1: A9xx where the instance is not what the request says.
+_OUT_OF_RESOURCES, _ANOTHER_STUDY, _NOT_UNDERSTOOD = 0xA700, 0xA901, 0xC000
 _LINGER_SECONDS, _LINGER_BYTES = 2.0, 16 << 20
 
 
@@ -92,13 +93,13 @@ class _Handler(BaseHTTPRequestHandler):
         self._headers.close()
         self.close_connection = True
         try:
-            user, body, boundary = self._wanted()
+            user, study, body, boundary = self._wanted()
             caller = f"{user} ({self.client_address[0]})" if user else self.client_address[0]
             if self.headers.get("Expect", "").lower() == "100-continue":
                 self.send_response_only(HTTPStatus.CONTINUE)
                 self.end_headers()
             with self.server.sessions.attended(caller):
-                outcomes = self._store(body, boundary, caller)
+                outcomes = self._store(Multipart(body, boundary), study, caller)
             self._tell(outcomes)
         except _Refused as e:
             self._refuse(e.status, e.text, **e.headers)
@@ -110,10 +111,12 @@ class _Handler(BaseHTTPRequestHandler):
                 "This is more than is taken at once. Send the study in several requests.",
             )
 
-    def _wanted(self) -> tuple[str, Body, bytes]:
-        """Who sends, the body and its boundary. Raises _Refused."""
+    def _wanted(self) -> tuple[str, str, Body, bytes]:
+        """Who sends, the study that all must be of ("" for any), the body and its boundary. Raises
+        _Refused."""
         user = self._user()
-        if self.path.partition("?")[0].rstrip("/") != PATH:
+        place, _, study = self.path.partition("?")[0].rstrip("/").partition(f"{PATH}/")
+        if place != ("" if study else PATH) or (study and not is_uid(study)):
             raise _Refused(HTTPStatus.NOT_FOUND, f"Send instances to {PATH}.")
         kind = Message()
         kind["Content-Type"] = self.headers.get("Content-Type", "")
@@ -126,7 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
             )
         if not 1 <= len(boundary) <= 70 or not boundary.isascii():
             raise _Refused(HTTPStatus.BAD_REQUEST, "The content type names no boundary.")
-        return user, self._body(), boundary.encode()
+        return user, study, self._body(), boundary.encode()
 
     def _body(self) -> Body:
         if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
@@ -155,24 +158,26 @@ class _Handler(BaseHTTPRequestHandler):
 
     # -- storing -----------------------------------------------------------------------------
 
-    def _store(self, body: Body, boundary: bytes, caller: str) -> list[tuple[Meta | None, int]]:
+    def _store(self, body: Multipart, study: str, caller: str) -> list[tuple[Meta | None, int]]:
         """Each part's meta group, None where it has none, and its Failure Reason, 0 for none."""
         outcomes: list[tuple[Meta | None, int]] = []
-        for part in Multipart(body, boundary).parts():
+        for part in body.parts():
             if len(outcomes) >= self.server.limits.files:
                 raise TooLarge
-            outcomes.append(self._store_one(part, caller))
+            outcomes.append(self._store_one(part, study, caller))
         return outcomes
 
-    def _store_one(self, part: Iterator[bytes], caller: str) -> tuple[Meta | None, int]:
+    def _store_one(self, part: Iterator[bytes], study: str, caller: str) -> tuple[Meta | None, int]:
         head = bytearray()
         for piece in part:  # some pieces are short
             head += piece
-            if len(head) >= HEAD:
+            if len(head) >= (STUDY_HEAD if study else HEAD):
                 break
         meta = read_meta(bytes(head[:HEAD]))
         if meta is None:
             return None, _NOT_UNDERSTOOD
+        if study and not is_of_study(bytes(head), study):
+            return meta, _ANOTHER_STUDY
         try:
             with self.server.sessions.begin(caller) as incoming:
                 incoming.write(bytes(head))
