@@ -21,9 +21,9 @@ from kiosk.desk.snapshots import (
 )
 from kiosk.desk.views import memory
 from kiosk.desk.views.differences import compare_field, rows_for, text_of
-from kiosk.desk.views.plans import Writing
 from kiosk.desk.views.rows import case_lines, reason_codes
 from kiosk.desk.views.whereabouts import LATELY, going, sent_case, sent_rows
+from kiosk.desk.writing import Writing
 from kiosk.model.matching import Candidate, Proposal
 from kiosk.model.patient import LocalPatient, PatientIdentity
 from kiosk.model.work import Case, CaseState
