@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from kiosk import __version__
-from kiosk.cli import adt, importing, inspecting, receiving, sending
+from kiosk.cli import adt, importing, inspecting, proving, receiving, sending
 from kiosk.cli.context import (
     ConfigOption,
     JsonOption,
@@ -36,6 +36,7 @@ app = typer.Typer(
 app.add_typer(adt.app, name="adt")
 app.add_typer(receiving.app, name="inbound")
 app.add_typer(sending.app, name="destination")
+app.add_typer(proving.app, name="audit")
 
 Medium = Annotated[Path, typer.Argument(help="A device, an ISO file, a ZIP or a folder.")]
 

@@ -20,6 +20,7 @@ from kiosk.store import StoreUnusable
 PASS, WARN, FAIL = "pass", "warn", "fail"
 LITTLE_DISK = 20_000_000_000  # two of the largest discs
 NO_DISK = 2_000_000_000
+PROMPT = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ def run(context: Context) -> Iterator[Check]:
     yield from _routing(context)
     yield _database(context)
     yield _journal(context)
+    yield from _audit(context)
     yield _disk(context)
     yield _clock(context)
     yield _sandbox()
@@ -117,6 +119,28 @@ def _journal(context: Context) -> Check:
             "Keep the database as it is and call your security officer.",
         )
     return Check("journal", PASS, f"Unbroken, {last} records")
+
+
+def _audit(context: Context) -> Iterator[Check]:
+    """How far the audit record repository is behind: what waits is kept in the journal."""
+    settings = context.policy.audit
+    if not settings.host:
+        return
+    with context.store.read() as tx:
+        waiting = tx.journal.since(tx.mark(context.policy.site.station, "audit"), 1)
+    where = f"{settings.host} port {settings.port}"
+    if not waiting:
+        yield Check("audit repository", PASS, f"{where} has every record")
+        return
+    age = context.store.now() - datetime.fromisoformat(waiting[0].at)
+    said = f"The oldest record that {where} does not have is {_minutes(age)} old."
+    state = PASS if age < PROMPT else WARN if age < timedelta(days=1) else FAIL
+    yield Check("audit repository", state, said, "" if state == PASS else "Ask who keeps it.")
+
+
+def _minutes(age: timedelta) -> str:
+    minutes = int(age.total_seconds() // 60)
+    return f"{minutes} minutes" if minutes < 120 else f"{minutes // 60} hours"
 
 
 def _disk(context: Context) -> Check:

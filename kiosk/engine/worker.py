@@ -20,6 +20,7 @@ from kiosk.engine.drives import Drives
 from kiosk.engine.parts import Settlement, Site
 from kiosk.engine.pipeline import Step
 from kiosk.engine.revisiting import revisit
+from kiosk.engine.telling import Auditor, started, stopped
 from kiosk.store import DatabaseBusy, Lease, LeaseLost
 
 log = logging.getLogger("kiosk.engine")
@@ -64,6 +65,8 @@ class Engine:
             "cpu": cpu,
             **{f"destination:{d.name}": pipeline.deliver(d.name) for d in site.policy.destination},
         }
+        if site.policy.procedure_step.host:
+            self._resources["procedure steps"] = (pipeline.TELL,)
 
     def recover(self) -> None:
         """Frees what an engine that died here held, mounts too. Only while `alone`."""
@@ -72,6 +75,7 @@ class Engine:
             tx.cases.free(self.site.station)
             tx.deliveries.free(self.site.station)
             tx.recalls.free(self.site.station)
+            tx.steps.free(self.site.station)
         self.site.mounts.release_left_over()
 
     def run_once(self) -> bool:
@@ -88,12 +92,15 @@ class Engine:
         ]
         threads.append(threading.Thread(target=self._keep_leases, name="leases"))
         threads.append(threading.Thread(target=self._revisit, name="revisit"))
+        threads.append(threading.Thread(target=self._audit, name="audit"))
+        started(self.site)
         self._drives.start()
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
         self._drives.stop()
+        stopped(self.site)
 
     def stop(self) -> None:
         """Asks every worker to end: a sender after the instance it is at."""
@@ -116,6 +123,13 @@ class Engine:
         while not self._stopping.is_set():
             if not self._safely(self._look_around):
                 self._stopping.wait(IDLE_SECONDS)
+
+    def _audit(self) -> None:
+        auditor = Auditor(self.site)
+        while not self._stopping.is_set():
+            if not self._safely(auditor.tend):
+                self._stopping.wait(IDLE_SECONDS)
+        auditor.close()
 
     def _look_around(self) -> bool:
         self._drives.tend()

@@ -20,6 +20,7 @@ from kiosk.policy.conditions import facts_of
 from kiosk.policy.routing import Route, Routing, routes
 from kiosk.policy.sections import (
     Adt,
+    Audit,
     Coercion,
     Database,
     Destination,
@@ -28,6 +29,7 @@ from kiosk.policy.sections import (
     Inbound,
     Limits,
     Media,
+    ProcedureStep,
     Recall,
     Retention,
     Retry,
@@ -55,8 +57,10 @@ class Policy(Section):
     media: Media = Media()
     identity: Identity = Identity()
     coercion: Coercion = Coercion()
+    procedure_step: ProcedureStep = ProcedureStep()
     recall: Recall = Recall()
     limits: Limits = Limits()
+    audit: Audit = Audit()
     retention: Retention = Retention()
     retry: Retry = Retry()
 

@@ -11,7 +11,10 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+_HOURS = r"^(([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)?$"
+
 Port = Annotated[int, Field(ge=1, le=65535)]
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 AETitle = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[^\\\s](?:[^\\]*[^\\\s])?$")]
 
 
@@ -161,6 +164,9 @@ class Destination(Section):
     # With verify_level 1 a report to [inbound] is waited for so long, then the archive is queried.
     commitment_hours: float = 1.0
     associations: Annotated[int, Field(ge=1, le=8)] = 1
+    megabits: Annotated[float, Field(ge=0)] = 0.0  # in a second at most; 0: as fast as it goes
+    # Local time in which the line belongs to others and no image is sent: "07:00-18:00".
+    busy_hours: Annotated[str, Field(pattern=_HOURS)] = ""
     max_pdu: Annotated[int, Field(ge=4096, le=1_048_576)] = 1_048_576
     connect_seconds: float = 10.0
     answer_seconds: float = 60.0
@@ -215,6 +221,24 @@ class Coercion(Section):
     # Secondary Capture, text as a PDF of that text. Text files are mostly about the disc, and HTML
     # and RTF lose their layout: a hospital has to ask for them. Active content is never taken.
     attachments: tuple[Literal["pdf", "jpeg", "txt", "html", "rtf"], ...] = ("pdf", "jpeg")
+
+
+class ProcedureStep(Section):
+    """The manager of performed procedure steps (IHE RAD-59 and RAD-60), where the site has one: it
+    is told when the import of a study begins and how it ended. No delivery waits for it."""
+
+    host: str = ""  # empty: there is none
+    port: Port = 104
+    ae_title: AETitle = "MPPS"
+    calling_ae_title: AETitle | None = None  # None: the site's
+    connect_seconds: float = 10.0
+    answer_seconds: float = 30.0
+    tls: Tls | None = None
+
+    @property
+    def peer(self) -> Destination:
+        """As what an association is opened to."""
+        return Destination(name="procedure-steps", **self.model_dump())
 
 
 class Recall(Section):

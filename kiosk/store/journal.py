@@ -51,10 +51,19 @@ class Journal:
         query = select(func.max(table.c.at)).where(table.c.kind == kind)
         return str(self._connection.execute(query).scalar() or "")
 
+    def newest(self, kind: str) -> Event | None:
+        query = select(table).where(table.c.kind == kind).order_by(table.c.id.desc()).limit(1)
+        row = self._connection.execute(query).first()
+        return _event(row) if row else None
+
     def since(self, last: int, limit: int = 1000) -> tuple[Event, ...]:
         """Events after id `last`, oldest first."""
         query = select(table).where(table.c.id > last).order_by(table.c.id).limit(limit)
         return tuple(_event(row) for row in self._connection.execute(query))
+
+    def all(self) -> Iterator[Event]:
+        """Every record, oldest first, without holding them all at once."""
+        return (_event(row) for row in self._lines())
 
     def of(self, *, intake: int | None = None, case: int | None = None) -> tuple[Event, ...]:
         """The history of one intake or one case, oldest first."""
