@@ -13,9 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-from kiosk.identity import nicknames
 from kiosk.identity.likeness import known_date
-from kiosk.identity.names import Reading, parse, sound
+from kiosk.identity.naming import Reading, formal_names, parse, sound
 from kiosk.model.patient import Identifier, LocalPatient, PatientIdentity, PersonName
 
 _MAX_NAMES = 4  # the current name and the newest former ones: keys stay few enough to store
@@ -33,7 +32,7 @@ def keys(
     if not date:
         found |= {key for r in readings for key in _sounds(r)}
     if not readings and date:
-        found.add(f"b:{date}")
+        found.add(date_key(date))
     return frozenset(found)
 
 
@@ -44,8 +43,8 @@ def keys_of(local: LocalPatient) -> frozenset[str]:
     date, readings = _core(local.identity, local.former_names)
     found = _common(local.identity, local.prior_identifiers, local.former_names)
     found |= {key for r in readings for key in _sounds(r)}
-    found |= {given_key(r.given[0]) for r in readings if r.given}
-    return frozenset(found | ({f"b:{date}"} if date else set()))
+    found |= _counted(readings)
+    return frozenset(found | ({date_key(date)} if date else set()))
 
 
 def _core(
@@ -73,17 +72,26 @@ def _common(
 
 
 def name_keys(patient: PatientIdentity) -> frozenset[str]:
-    """The keys whose counts over the stored ones say how common a disc's names are: full names
-    (the joint frequency of family and given name) and given names alone."""
+    """The keys whose counts over the stored ones say how common a disc's names and its birth date
+    are: full names (the joint frequency of family and given name), their parts, the date."""
     readings = [r for name in patient.names for r in parse(name).readings]
-    given = {given_key(r.given[0]) for r in readings if r.given}
-    return frozenset(key for r in readings for key in full_name(r)) | given
+    given = {given_key(g) for r in readings for g in r.given if len(g) > 1}
+    date = known_date(patient.birth_date)
+    return _counted(readings) | given | ({date_key(date)} if date else set())
 
 
 def name_keys_of(local: LocalPatient) -> frozenset[str]:
-    """The full-name keys of a roster record, a subset of `keys_of`."""
+    """The name keys of a roster record, a subset of `keys_of`."""
     names = (*local.identity.names, *local.former_names)[:_MAX_NAMES]
-    return frozenset(key for name in names for r in parse(name).readings for key in full_name(r))
+    return _counted([r for name in names for r in parse(name).readings])
+
+
+def _counted(readings: Iterable[Reading]) -> frozenset[str]:
+    found: set[str] = set()
+    for r in readings:
+        found.update(full_name(r), map(family_key, {*r.family, r.whole}))
+        found |= {given_key(r.given[0])} if r.given else set()
+    return frozenset(found)
 
 
 @lru_cache(maxsize=1 << 12)
@@ -109,8 +117,17 @@ def given_key(given: str) -> str:
     return f"g:{given}"
 
 
-def _forms(given: str) -> list[str]:
-    return [given, *sorted(nicknames.formal(given) - {given})[: _MAX_FORMS - 1]]
+def family_key(family: str) -> str:
+    return f"f:{family}"
+
+
+def date_key(date: str) -> str:
+    return f"b:{date}"
+
+
+@lru_cache(maxsize=1 << 14)
+def _forms(given: str) -> tuple[str, ...]:
+    return (given, *sorted(formal_names(given) - {given})[: _MAX_FORMS - 1])
 
 
 def _reading_keys(reading: Reading, date: str, newborn: bool) -> Iterator[str]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from kiosk.identity import odds
-from kiosk.identity.blocking import given_key, pair_key, plain_number
+from kiosk.identity.blocking import plain_number
+from kiosk.identity.frequency import Worth, birth_date, family_name, given_name, whole_name
 from kiosk.identity.likeness import (
     date_level,
     family_level,
@@ -18,8 +19,7 @@ from kiosk.identity.likeness import (
     middle_level,
     swapped,
 )
-from kiosk.identity.names import Name, Reading, fold, parse
-from kiosk.identity.nicknames import shared_forms
+from kiosk.identity.naming import Name, Reading, everyday_form, fold, parse
 from kiosk.identity.vetoes import veto
 from kiosk.model.matching import Comparison, Evidence, IndexStatistics
 from kiosk.model.patient import Identifier, LocalPatient, PatientIdentity, PersonName
@@ -58,11 +58,12 @@ def _evidence(
     other = local.identity
     yield from _names(stated, local, statistics)
     yield _suffix(stated.name, other.name)
-    yield _birth_date(stated.birth_date, other.birth_date)
+    yield _birth_date(stated.birth_date, other.birth_date, statistics)
     yield _sex(stated.sex, other.sex)
     yield _identifier(stated.identifiers, (*other.identifiers, *local.prior_identifiers))
     yield _address(stated.address, other.address)
     yield _telephone(stated.telephone, other.telephone)
+    yield from _namesake(stated, other)
     yield _mother(stated.mother_birth_name, other.mother_birth_name)
 
 
@@ -81,11 +82,19 @@ def _names(
         for name, former in theirs
         for fit in _fits(mine, name, former, sex)
     )
-    best = max(fits, key=lambda fit: (fit.weight, odds.MIDDLE[fit.middle]), default=None)
+    best = max(fits, key=_goodness, default=None)
     if best is None:
         yield Evidence("family", "missing", 0.0, "no name to compare")
         return
-    yield from _explained(best, sex, statistics)
+    families = {r.whole for name, _ in theirs for r in name.readings}
+    yield from _explained(best, sex, len(families) > 1, statistics)
+
+
+def _goodness(fit: _Fit) -> tuple[float, float]:
+    """Of equal fits the one with the better middle name; where the family names differ, no reading
+    may hide a middle name by taking it for another family name."""
+    hidden = fit.family == "different" and fit.middle == "missing"
+    return fit.weight, -math.inf if hidden else odds.MIDDLE[fit.middle]
 
 
 def _ideographic(stated: Iterable[PersonName], theirs: Iterable[Name]) -> Evidence | None:
@@ -110,7 +119,7 @@ def _fit(one: Reading, other: Reading, how: tuple[bool, bool, bool], sex: str) -
     turned, former, unnamed = how
     family = family_level(one.family, one.whole, other.family, other.whole)
     given = "newborn" if unnamed else given_level(one.given, other.given)
-    if given == "uses-middle" and family not in _WHOLE_FAMILY:
+    if given in ("uses-middle", "crossed-initials") and family not in _WHOLE_FAMILY:
         given = "different"  # too little left that agrees to say that it is one person's name
     middle = "missing"  # it says nothing where the given names are of two people
     if given in _ALIKE_GIVEN or given == "initial":
@@ -126,47 +135,93 @@ def _family_bits(level: str, sex: str) -> float:
     return odds.FAMILY[level]
 
 
-def _explained(fit: _Fit, sex: str, statistics: IndexStatistics) -> Iterator[Evidence]:
+def _explained(
+    fit: _Fit, sex: str, another: bool, statistics: IndexStatistics
+) -> Iterator[Evidence]:
     yield Evidence("family", fit.family, _family_bits(fit.family, sex), _FAMILY_WORDS[fit.family])
+    if fit.family == "different" and another:
+        yield Evidence(
+            "former", "third-name", odds.THIRD_NAME, "a former name is known, but not this"
+        )
     yield Evidence("given", fit.given, odds.GIVEN[fit.given], _GIVEN_WORDS[fit.given])
     yield Evidence("middle", fit.middle, odds.MIDDLE[fit.middle], _MIDDLE_WORDS[fit.middle])
     if fit.swapped:
         yield Evidence("order", "swapped", odds.SWAPPED, "family and given name exchanged")
     if fit.former:
         yield Evidence("former", "former", odds.FORMER, "agrees with a former or other name")
-    if fit.given in _ALIKE_GIVEN and fit.family in _ALIKE_FAMILY:
-        yield _frequency(fit, statistics)
-    elif fit.given in _ALIKE_GIVEN:
-        yield _given_frequency(fit.stated.given[0], statistics)
+    yield from _frequency(fit, statistics)
 
 
-def _frequency(fit: _Fit, statistics: IndexStatistics) -> Evidence:
-    """What the joint frequency of the name in the index adds to the usual worth of a name."""
+def _frequency(fit: _Fit, statistics: IndexStatistics) -> Iterator[Evidence]:
+    """What the frequency of the names in the index adds to the usual worth of names."""
+    families = _families(fit)
+    if families and fit.given in _ALIKE_GIVEN:
+        yield from _whole_name(fit, families, statistics)
+    elif families:
+        worths = [family_name(statistics, family, carried) for family, carried in families]
+        yield _borne("family_name", min(worths, key=lambda w: w.bits))
+    if fit.given == "uses-middle" or (fit.given in _ALIKE_GIVEN and not families):
+        worth = given_name(statistics, _shared_given(fit))
+        if not families:
+            worth = replace(worth, bits=worth.bits + odds.SAME_AGE)
+        yield _borne("given_name", worth)
+
+
+def _families(fit: _Fit) -> list[tuple[str, int]]:
+    """The family names that may have agreed by chance, and whether the record carries each: the
+    rarer spelling where they differ in a letter, for that is the slip."""
     shared = set(fit.stated.family) & set(fit.local.family)
-    partly = fit.family in ("part", "one-of-two") and shared
-    families = shared if partly else {fit.local.whole}
-    stated, given = fit.stated.given[0], fit.local.given[0]
-    forms = (fit.given == "nickname" and shared_forms(stated, given)) or {given}
-    counts = [statistics.counts.get(pair_key(f, g), 1) for f in families for g in forms]
-    count = max(counts)
-    bits = _rarity(count, statistics.size, odds.FAMILY_BITS + odds.GIVEN_BITS)
-    words = "nobody else here has this name" if count == 1 else f"{count} records here share it"
-    return Evidence("name", f"count-{count}", bits, words)
+    if fit.family in ("part", "one-of-two") and shared:
+        return [(f, 1) for f in shared]
+    if fit.family in ("one-edit", "sounds-alike"):
+        return [(fit.stated.whole, 0), (fit.local.whole, 1)]
+    return [(fit.local.whole, 1)] if fit.family in _ALIKE_FAMILY else []
 
 
-def _given_frequency(given: str, statistics: IndexStatistics) -> Evidence:
-    """The same for the given name alone, where the family names are no help."""
-    count = statistics.counts.get(given_key(given))
-    if count is None:
-        return Evidence("name", "missing", 0.0)
-    bits = _rarity(count, statistics.size, odds.GIVEN_BITS)
-    return Evidence("name", f"given-{count}", bits, f"{count} records here share the given name")
+def _whole_name(
+    fit: _Fit, families: list[tuple[str, int]], statistics: IndexStatistics
+) -> Iterator[Evidence]:
+    """The rarer spelling counts where names differ by a slip, as that is what it made; the more
+    common name where several agree."""
+    givens = _givens(fit)
+    worths = [
+        whole_name(statistics, family, given, min(carried, borne))
+        for family, carried in families
+        for given, borne in givens
+    ]
+    slip = fit.family in ("one-edit", "sounds-alike") or len(givens) > 1
+    family, whole = (max if slip else min)(worths, key=lambda w: w[0].bits + w[1].bits)
+    yield _borne("family_name", family)
+    bearers = max(w.bearers or 0 for _, w in worths)
+    words = "nobody else here has this name" if bearers <= 1 else f"{bearers} records here share it"
+    yield Evidence("name", f"count-{bearers}", whole.bits, words)
 
 
-def _rarity(count: int, size: int, usual: float) -> float:
-    """Bits that a name's frequency in the index adds to what names are usually worth."""
-    typical = odds.PSEUDO_RECORDS * math.exp2(-usual)
-    return round(-math.log2((count + typical) / (size + odds.PSEUDO_RECORDS)) - usual, 3)
+def _givens(fit: _Fit) -> list[tuple[str, int]]:
+    """The same for the given name: an everyday form is what may have agreed by chance."""
+    stated, local = fit.stated.given[0], fit.local.given[0]
+    both = [(stated, 0), (local, 1)]
+    if fit.given not in ("exact", "nickname", "short-form"):
+        return both
+    said = local if fit.given == "exact" else everyday_form(stated, local)
+    return [each for each in both if each[0] == said][-1:]
+
+
+def _shared_given(fit: _Fit) -> str:
+    """The given name that agrees: where one is the other's middle name, that one."""
+    stated, local = fit.stated.given, fit.local.given
+    if fit.given != "uses-middle":
+        return stated[0]
+    return stated[0] if stated[0] in local else local[0]
+
+
+def _borne(field: str, worth: Worth) -> Evidence:
+    if worth.bearers is None:
+        return Evidence(field, "usual", round(worth.bits, 3), "as common as names usually are")
+    level = "rare" if worth.bits > 0 else "common"
+    what = field.replace("_", " ")
+    words = f"{level} {what}: {worth.bearers} records here have it"
+    return Evidence(field, level, round(worth.bits, 3), words)
 
 
 def _suffix(one: PersonName, other: PersonName) -> Evidence:
@@ -178,12 +233,21 @@ def _suffix(one: PersonName, other: PersonName) -> Evidence:
     return Evidence("suffix", "conflict", odds.SUFFIX["conflict"], f"{mine} here, {theirs} there")
 
 
-def _birth_date(one: str, other: str) -> Evidence:
+def _birth_date(one: str, other: str, statistics: IndexStatistics) -> Evidence:
     mine, theirs = known_date(one), known_date(other)
     level = date_level(mine, theirs)
     bits = odds.BIRTH_DATE[level]
-    if level == "exact" and mine.endswith("0101"):
-        return Evidence("birth_date", level, bits + odds.NEW_YEAR, "same, but 1 January")
+    if level == "exact":
+        worth = birth_date(statistics, mine)
+        if mine.endswith("0101"):
+            bits += min(worth.bits, odds.NEW_YEAR)
+            return Evidence("birth_date", level, bits, "same, but 1 January")
+        crowd = f", but {worth.bearers} records here have it" if worth.bits <= -1 else ""
+        return Evidence(
+            "birth_date", level, round(bits + worth.bits, 3), _DATE_WORDS[level] + crowd
+        )
+    if mine[4:] == theirs[4:] == "0101":
+        bits = min(bits, odds.BOTH_NEW_YEAR)
     shown = "" if level in ("exact", "missing") else f": {_shown(mine)} and {_shown(theirs)}"
     return Evidence("birth_date", level, bits, _DATE_WORDS[level] + shown)
 
@@ -235,6 +299,14 @@ def is_identifier_of(identifier: Identifier, local: LocalPatient) -> bool:
     )
 
 
+def _namesake(one: PatientIdentity, other: PatientIdentity) -> Iterator[Evidence]:
+    """Fathers and sons of one name are told apart by birth date or suffix only."""
+    dated = known_date(one.birth_date) and known_date(other.birth_date)
+    mine, theirs = parse(one.name).suffix, parse(other.name).suffix
+    if not dated and "F" not in (one.sex, other.sex) and not (mine and mine == theirs):
+        yield Evidence("namesake", "possible", 0.0, "a father and his son may share this name")
+
+
 def _address(one: str, other: str) -> Evidence:
     return _contact("address", _street(one), _street(other), odds.ADDRESS)
 
@@ -279,6 +351,7 @@ _GIVEN_WORDS = {
     "nickname": "given name is an everyday form of the other",
     "one-edit": "given name differs in one letter",
     "uses-middle": "given name is the other's middle name",
+    "crossed-initials": "given name and middle initial are exchanged",
     "short-form": "one given name is a short form of the other",
     "sounds-alike": "given names sound alike",
     "newborn": "temporary name of a newborn",

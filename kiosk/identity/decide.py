@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from kiosk.identity.compare import compare, is_identifier_of
+from kiosk.identity.frequency import without
 from kiosk.identity.likeness import known_date
 from kiosk.identity.odds import MODEL, Pairs, Posterior, odds_of, one_person, posterior, priors
 from kiosk.identity.vetoes import ceiling, usable
@@ -23,7 +24,7 @@ from kiosk.policy.sections import Identity
 
 _POOLED = 5  # so many leading candidates are looked at as duplicates of each other
 _EQUAL_BITS = 1.0  # a rival within that of the chosen candidate has equal evidence
-_ONE_PERSON = 0.999  # two local records that probably one person's are no rivals
+_ONE_PERSON = 0.99  # two local records that probably one person's are no rivals
 _RIVAL = "another registered person fits equally well"
 
 
@@ -121,7 +122,7 @@ def _weigh(
     given = priors(statistics.size, picked is not None)
     others = odds_of([comparison for _, comparison in rest], given)
     same = _duplicates([local for local, _ in listed[:_POOLED]], statistics)
-    comparisons = tuple(comparison for _, comparison in listed)
+    comparisons = _without_own_copies(stated, listed, same, statistics)
     chosen = 0 if listed and (picked is None or _is_picked(listed[0][0], picked)) else -1
     place = chosen if picked else -1
     found = posterior(comparisons, given, place, others, same)
@@ -138,11 +139,30 @@ def _duplicates(leading: Sequence[LocalPatient], statistics: IndexStatistics) ->
     same: dict[tuple[int, int], float] = {}
     for i, one in enumerate(leading):
         alone = replace(one.identity, identifiers=())
+        others = without(statistics, one)
         for j in range(i + 1, len(leading)):
-            alike = one_person(compare(alone, leading[j], statistics), statistics.size)
+            alike = one_person(compare(alone, leading[j], others), statistics.size)
             if alike > 0.01:
                 same[i, j] = same[j, i] = alike
     return same
+
+
+def _without_own_copies(
+    stated: PatientIdentity,
+    listed: Sequence[tuple[LocalPatient, Comparison]],
+    same: Pairs,
+    statistics: IndexStatistics,
+) -> tuple[Comparison, ...]:
+    """A person's second record makes the name no more common: compared again without it."""
+    comparisons = [comparison for _, comparison in listed]
+    for i, (local, _) in enumerate(listed):
+        copies = [j for (a, j), q in same.items() if a == i and q >= _ONE_PERSON]
+        others = statistics
+        for j in copies:
+            others = without(others, listed[j][0])
+        if copies:
+            comparisons[i] = compare(stated, local, others)
+    return tuple(comparisons)
 
 
 def _capped(weighed: _Weighed, verifying: bool) -> _Weighed:
@@ -150,8 +170,7 @@ def _capped(weighed: _Weighed, verifying: bool) -> _Weighed:
     if weighed.chosen < 0:
         return weighed
     mine = weighed.comparisons[weighed.chosen]
-    copies = sum(q >= _ONE_PERSON for (i, _), q in weighed.same.items() if i == weighed.chosen)
-    cap = mine.capped_by or ceiling(mine, verifying, copies) or _rival(weighed)
+    cap = mine.capped_by or ceiling(mine, verifying) or _rival(weighed)
     comparisons = list(weighed.comparisons)
     comparisons[weighed.chosen] = replace(mine, capped_by=cap)
     return replace(weighed, comparisons=tuple(comparisons))

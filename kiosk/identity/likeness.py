@@ -8,8 +8,7 @@ from functools import lru_cache
 
 from rapidfuzz.distance import OSA, JaroWinkler
 
-from kiosk.identity import nicknames
-from kiosk.identity.names import Reading, sound
+from kiosk.identity.naming import Reading, shared_forms, sound
 
 _GENDERED = re.compile(r"(?<=.{3})(?:(?<=SK)AYA|(?<=SK)A|(?<=OV)A|(?<=EV)A|(?<=IN)A)$")
 _DEFAULT_DATES = frozenset(("18000101", "18581117", "11111111", "19000101", "19010101", "99991231"))
@@ -24,7 +23,7 @@ def near(one: str, other: str) -> str:
     if not one or not other:
         return ""
     shorter = min(len(one), len(other))
-    if shorter >= 4 and OSA.distance(one, other, score_cutoff=1) <= 1:
+    if shorter >= 3 and OSA.distance(one, other, score_cutoff=1) <= 1:
         return "one-edit"
     if shorter >= 3 and sound(one) == sound(other) and JaroWinkler.similarity(one, other) >= 0.8:
         return "sounds-alike"
@@ -78,6 +77,8 @@ def given_level(one: Words, other: Words) -> str:
         return level
     if _uses_middle(one, other):
         return "uses-middle"
+    if _crossed(one, other):
+        return "crossed-initials"
     return level or "different"
 
 
@@ -89,7 +90,7 @@ def _joined(one: Words, other: Words) -> bool:
 def _first_level(one: str, other: str) -> str:
     if len(one) == 1 or len(other) == 1:
         return "initial" if one[0] == other[0] else ""
-    forms = nicknames.shared_forms(one, other)
+    forms = shared_forms(one, other)
     # NELLIE and NORAH may both be ELEANOR, or twins; MOHAMED and MUHAMMAD are one name.
     if forms and (forms & {one, other} or sound(one)[:2] == sound(other)[:2]):
         return "nickname"
@@ -112,6 +113,13 @@ def _uses_middle(one: Words, other: Words) -> bool:
     return _is_middle(one, other) or _is_middle(other, one)
 
 
+def _crossed(one: Words, other: Words) -> bool:
+    """`PAUL R` and `ROBERT P`: each given name begins as the other's middle name does."""
+    if len(one) < 2 or len(other) < 2 or 1 in (len(one[0]), len(other[0])):
+        return False
+    return one[0][0] == other[1][0] and one[1][0] == other[0][0] and one[0][0] != one[1][0]
+
+
 def _is_middle(one: Words, other: Words) -> bool:
     if len(one[0]) == 1 or not any(near(one[0], m) in ("exact", "one-edit") for m in other[1:]):
         return False
@@ -131,7 +139,7 @@ def _middle_pair(one: str, other: str) -> str:
         return "exact" if len(one) > 1 else "initial"
     if len(one) == 1 or len(other) == 1:
         return "initial" if one[0] == other[0] else "conflict"
-    alike = near(one, other) or nicknames.shared_forms(one, other) or _cut(one, other)
+    alike = near(one, other) or shared_forms(one, other) or _cut(one, other)
     return "similar" if alike else "conflict"
 
 

@@ -16,7 +16,7 @@ from typing import Final
 
 from kiosk.model.matching import Comparison
 
-MODEL: Final = "seeded-1"
+MODEL: Final = "seeded-2"
 
 # A family name is worth 10 bits and a given name 7.5 when nothing more is known; the joint
 # frequency in the index then corrects the sum (`name` in the evidence).
@@ -29,8 +29,8 @@ FAMILY: Final = {
     "exact": 9.9,
     "gendered": 7.0,
     "part": 7.5,
-    "one-edit": 4.5,
-    "sounds-alike": 3.5,
+    "one-edit": -0.5,
+    "sounds-alike": -1.5,
     "truncated": 1.6,
     "one-of-two": 3.0,
     "different": -5.0,
@@ -41,11 +41,12 @@ FAMILY_CHANGED: Final = {"F": -4.2, "M": -7.1}  # a marriage explains it for som
 GIVEN: Final = {
     "exact": 7.3,
     "initial": 3.3,
-    "nickname": 3.5,
-    "one-edit": 2.5,
-    "short-form": 1.5,
-    "sounds-alike": 1.0,
-    "uses-middle": -0.5,
+    "nickname": 1.4,
+    "one-edit": -3.5,
+    "short-form": -0.9,
+    "sounds-alike": -4.5,
+    "uses-middle": 0.7,
+    "crossed-initials": -0.6,
     "different": -8.0,
     "newborn": 0.0,
     "missing": 0.0,
@@ -58,17 +59,22 @@ TWIN_GIVEN: Final = {
     "one-edit": 2.0,
     "sounds-alike": 2.0,
     "short-form": 1.0,
+    "newborn": -2.0,
 }
+TWIN_SEX: Final = {"same": 0.4, "conflict": -0.5, "missing": 0.0}
+
+SAME_AGE: Final = -2.0  # a given name alone: those of one age share their given names
 
 MIDDLE: Final = {"exact": 5.5, "initial": 3.3, "similar": 2.0, "conflict": -8.0, "missing": 0.0}
 SWAPPED: Final = 0.0  # the joint frequency counts a name in either order
 FORMER: Final = -2.0
+THIRD_NAME: Final = -2.5
 
 BIRTH_DATE: Final = {
     "exact": 14.6,
     "day-month-swapped": 6.0,
-    "one-digit": 3.2,
-    "year-off": 2.0,
+    "one-digit": 2.4,
+    "year-off": 1.5,
     "transposed": 1.0,
     "two-parts": -1.0,
     "same-year": -5.0,
@@ -76,6 +82,7 @@ BIRTH_DATE: Final = {
     "missing": 0.0,
 }
 NEW_YEAR: Final = -7.5  # 1 January is given to people whose birthday nobody knows
+BOTH_NEW_YEAR: Final = -2.0  # 1 January of two years: two people, more likely than one slip
 
 SEX: Final = {"same": 1.0, "conflict": -6.5, "missing": 0.0}
 SUFFIX: Final = {"same": 4.0, "conflict": -6.0, "missing": 0.0}
@@ -87,8 +94,11 @@ MOTHER: Final = {"same": 5.0, "different": 0.0, "missing": 0.0}
 # Prior odds.
 REGISTERED: Final = 0.85  # of the discs that reach a desk, whose owner is registered
 TWINS: Final = 0.03  # of people who are a twin
+NAMESAKES: Final = 0.02  # of people who have a father's or a son's name, without a suffix
 DUPLICATES: Final = 0.03  # of records that have an open duplicate
 PICKED: Final = 0.998  # of picks that are right: 0.2 % are taken to be mistakes
+
+NAME_ALONE: Final = 3.3  # ten times more convincing must a name be that nothing else supports
 
 Pairs = Mapping[tuple[int, int], float]
 
@@ -160,10 +170,26 @@ def _person(i: int, odds: Sequence[float], same: Pairs, elsewhere: float) -> flo
 def twin_weight(comparison: Comparison) -> float:
     """The same evidence if the disc is of the candidate's unregistered twin: family name, birth
     date, address and telephone count as before, the given and middle names do not."""
-    kept = ("family", "order", "birth_date", "address", "telephone", "mother_birth_name")
+    kept = (
+        "family",
+        "family_name",
+        "order",
+        "birth_date",
+        "address",
+        "telephone",
+        "mother_birth_name",
+    )
     shared = sum(e.weight for e in comparison.evidence if e.field in kept)
-    given = next((e.level for e in comparison.evidence if e.field == "given"), "missing")
-    return shared + TWIN_GIVEN.get(given, 0.0)
+    level = {e.field: e.level for e in comparison.evidence}
+    given = TWIN_GIVEN.get(level.get("given", ""), 0.0)
+    if level.get("given") in ("one-edit", "sounds-alike"):
+        names = ("name", "given_name")
+        rarity = sum(e.weight for e in comparison.evidence if e.field in names)
+        given -= min(max(rarity - 4.0, 0.0), 4.0)  # parents choose names, slips make others
+    twin = shared + given + TWIN_SEX[level["sex"]]
+    if "namesake" not in level:
+        return twin
+    return max(twin, comparison.weight + math.log2(NAMESAKES / TWINS))
 
 
 def odds_of(comparisons: Sequence[Comparison], given: Priors) -> float:
@@ -179,12 +205,14 @@ def one_person(comparison: Comparison, size: int) -> float:
     other: an open duplicate, a twin, or two people who agree by chance. Name, birth date and sex
     alone never make it: two people may share them, and who is who is then not for us to say."""
     level = {e.field: e.level for e in comparison.evidence}
-    corroborated = "same" in (level["address"], level["telephone"]) or level.get("middle") in (
-        "exact",
-        "initial",
-    )
-    if comparison.capped_by or not corroborated:
+    if comparison.capped_by:
         return 0.0
-    duplicate = DUPLICATES / max(size, 1) * math.exp2(comparison.weight)
+    at_home = [e.weight for e in comparison.evidence if e.field in ("address", "telephone")]
+    alike = comparison.weight
+    if level["birth_date"] != "exact":
+        alike -= sum(at_home)  # relatives of one name live there too
+    elif not any(at_home) and level.get("middle") not in ("exact", "initial"):
+        alike -= NAME_ALONE
+    duplicate = DUPLICATES / max(size, 1) * math.exp2(alike)
     twin = TWINS / max(size, 1) * math.exp2(twin_weight(comparison))
     return duplicate / (duplicate + twin + 1)

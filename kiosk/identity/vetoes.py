@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kiosk.identity.likeness import known_date
-from kiosk.identity.names import parse, words
+from kiosk.identity.naming import parse, words
 from kiosk.model.matching import Comparison, Evidence
 from kiosk.model.patient import LocalPatient, PatientIdentity, PatientStatus
 
@@ -15,6 +15,7 @@ _STATUS = {
     PatientStatus.INACTIVE: "the local record was removed from use",
     PatientStatus.TEST: "the local record is a test patient",
 }
+_RARE_BITS = 4.0  # so much rarer than names usually are
 _CLEARLY_DIFFERENT = ("two-parts", "same-year", "different")
 
 
@@ -78,51 +79,45 @@ def _given_words(level: dict[str, str]) -> str:
     return "given names differ"
 
 
-def ceiling(comparison: Comparison, verifying: bool, duplicates: int) -> str:
-    """What forbids the link in this task; `duplicates` counts the record's open duplicates. A pick
-    by the front desk makes up for a name that changed or is missing, never for a rival's chance."""
+def ceiling(comparison: Comparison, verifying: bool) -> str:
+    """What forbids the link in this task. A pick by the front desk makes up for a name that changed
+    or is missing, never for a rival's chance."""
     level = {e.field: e.level for e in comparison.evidence}
     if level["identifier"] == "ours":
         return ""
     if level["birth_date"] == "missing":
-        alone = _unique(level, duplicates) and level["suffix"] != "one-sided"
-        believed = alone and (verifying or _named_and_at_home(level))
+        believed = _believed(comparison, level, verifying)
         return "" if believed else "no birth date to compare"
-    if not verifying:
-        return _identify_ceiling(level)
-    if level["birth_date"] != "exact" and not (
-        _unique(level, duplicates) or level.get("middle") in ("exact", "initial")
-    ):
-        return "birth date differs and others here have this name"
     if level.get("family") == "different" and not _same_but_family(level):
         return "family names differ"
-    return ""
+    return _common(level) if verifying else ""
 
 
-def _identify_ceiling(level: dict[str, str]) -> str:
-    if level.get("given") == "newborn":
-        return "temporary name of a newborn"
-    if level.get("family") == "different" and not _corroborated(level):
-        return "family names differ"
-    return ""
+def _common(level: dict[str, str]) -> str:
+    """A pick is made by name: what differs besides must not leave others of that name."""
+    if _unique(level) or level.get("middle") in ("exact", "initial"):
+        return ""
+    if level["birth_date"] != "exact":
+        return "birth date differs and others here have this name"
+    return "sex differs and others here have this name" if level["sex"] == "conflict" else ""
 
 
-def _corroborated(level: dict[str, str]) -> bool:
-    """A changed family name is believed when address, telephone or the whole middle name agree."""
-    elsewhere = "same" in (level["address"], level["telephone"])
-    return _same_but_family(level) and (elsewhere or level["middle"] == "exact")
+def _believed(comparison: Comparison, level: dict[str, str], verifying: bool) -> bool:
+    """Without a birth date the whole name must agree and be nobody else's. A pick may have hit a
+    namesake: then the name must be rare or the middle name agree, and no father's and son's."""
+    whole = level.get("family") in ("exact", "part") and level.get("given") == "exact"
+    if not (whole and _unique(level)) or level["suffix"] == "one-sided":
+        return False
+    if not verifying:
+        return True
+    rarity = sum(e.weight for e in comparison.evidence if e.field in ("family_name", "name"))
+    rare = rarity >= _RARE_BITS or level["middle"] in ("exact", "initial")
+    return rare and "namesake" not in level
 
 
-def _named_and_at_home(level: dict[str, str]) -> bool:
-    """The whole name agrees, and so does where the person lives or is called."""
-    named = (level.get("family"), level.get("given")) == ("exact", "exact")
-    return named and "same" in (level["address"], level["telephone"])
-
-
-def _unique(level: dict[str, str], duplicates: int) -> bool:
+def _unique(level: dict[str, str]) -> bool:
     """Whether no other person here has the full name."""
-    kind, _, bearers = level.get("name", "").partition("-")
-    return kind == "count" and int(bearers) <= 1 + duplicates
+    return level.get("name", "") in ("count-0", "count-1")
 
 
 def _same_but_family(level: dict[str, str]) -> bool:

@@ -33,7 +33,9 @@ GIVEN = [
     ("sounds-alike", "GARCIA^SHAWNDRA", "GARCIA^SHONDRAH"),
     ("initial", "GARCIA^J", "GARCIA^JAMES"),
     ("uses-middle", "GARCIA^PAUL^R", "GARCIA^ROBERT^PAUL"),
-    ("different", "GARCIA^PAUL^R", "GARCIA^ROBERT^P"),
+    ("crossed-initials", "GARCIA^PAUL^R", "GARCIA^ROBERT^P"),
+    ("different", "GARCIA^PAUL^R", "GARCIA^ROBERT^K"),
+    ("one-edit", "GARCIA^ARC", "GARCIA^MARC"),
     ("different", "GARCIA^PAUL^R", "GARCIA^KEVIN^PAUL"),
     ("different", "GARCIA^PAUL", "GARCIA^KEVIN"),
     ("newborn", "GARCIA^BABYBOY", "GARCIA^KEVIN"),
@@ -89,6 +91,12 @@ def test_better_levels_weigh_more() -> None:
             for _, disc, local in table
         ]
         assert weights[0] == max(weights)
+
+
+def test_a_lone_letter_of_an_unseparated_name_is_a_middle_initial() -> None:
+    """CHARLES C LAPHAM is no Mr. Charles-Lapham whose given name begins with C."""
+    found = levels(identified(on_disc("CHARLES C LAPHAM"), registered("1", "LAPHAM^CHRIS^J")))
+    assert (found["family"], found["given"]) == ("exact", "different")
 
 
 def test_a_swapped_name_costs_once_and_is_said() -> None:

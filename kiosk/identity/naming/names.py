@@ -70,6 +70,8 @@ class Name:
 @lru_cache(maxsize=1 << 16)
 def fold(text: str) -> str:
     """Upper case without accents; scripts that have no case keep their letters."""
+    if text.isascii():
+        return text.upper().translate(_LETTERS)
     marked = unicodedata.normalize("NFKD", text.upper().translate(_LETTERS).casefold().upper())
     bare = "".join(c for c in marked if unicodedata.category(c) != "Mn" or c in _VOICING)
     return unicodedata.normalize("NFC", bare).translate(_LETTERS)
@@ -140,7 +142,9 @@ def _readings(family: list[str], given: list[str]) -> tuple[Reading, ...]:
         return (_reading(alone, []),) if alone else ()
     turned = [alone[i:] + alone[:i] for i in range(len(alone))]
     lengths = range(1, min(3, len(alone) - 1) + 1)
-    return tuple(_reading(order[:k], order[k:]) for k in lengths for order in turned)
+    found = [_reading(order[:k], order[k:]) for k in lengths for order in turned]
+    spelt = [r for r in found if all(len(w) > 1 for w in (*r.family, r.given[0]))]
+    return tuple(spelt or found)  # a lone letter is the initial of a middle name
 
 
 def _reading(family: list[str], given: list[str]) -> Reading:
