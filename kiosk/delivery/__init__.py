@@ -8,6 +8,7 @@ import pynetdicom._config
 
 from kiosk.delivery.body import CHANGED
 from kiosk.delivery.commitment import Asked, commit, read_report
+from kiosk.delivery.performing import report_step
 from kiosk.delivery.querying import echo, verify
 from kiosk.delivery.retrieving import compare
 from kiosk.delivery.sending import send
@@ -16,4 +17,14 @@ from kiosk.delivery.sending import send
 pynetdicom._config.LOG_REQUEST_IDENTIFIERS = False
 pynetdicom._config.LOG_RESPONSE_IDENTIFIERS = False
 
-__all__ = ["CHANGED", "Asked", "commit", "compare", "echo", "read_report", "send", "verify"]
+__all__ = [
+    "CHANGED",
+    "Asked",
+    "commit",
+    "compare",
+    "echo",
+    "read_report",
+    "report_step",
+    "send",
+    "verify",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -162,6 +163,8 @@ def release(site: Site, case: Case) -> Settlement:
             if study != tx.cases.study(row):
                 tx.recalls.renamed(row, study)
             tx.cases.set_plan(row, to_plain(plan))
+            if site.policy.procedure_step.host:
+                tx.steps.begin(case.id, row, f"2.25.{uuid.uuid4().int}")
             for route in _routes(tx, site, study, resolution):
                 _queue(tx, site, case, (row, study), route, earlier)
                 queued += 1

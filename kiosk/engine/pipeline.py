@@ -73,6 +73,13 @@ READ = _intake("read", IntakeState.RECEIVED, reading.read)
 CATALOG = _intake("catalog", IntakeState.READ, reading.catalog)
 MATCH = _case("match", CaseState.OPEN, casework.match)
 RELEASE = _case("release", CaseState.RESOLVED, casework.release)
+TELL = Step(
+    "tell",
+    lambda tx, owner: tx.steps.claim(owner, LEASE_SECONDS),
+    lambda site, unit, _stopping: delivering.tell(site, unit),
+    lambda tx, held: tx.steps.extend(held, LEASE_SECONDS),
+    lambda tx, held, code: tx.steps.told(held, "REFUSED", code),
+)
 PURGE = _intake("purge", IntakeState.CLOSED, reading.purge)
 
 

@@ -143,6 +143,48 @@ class RejectionNote:
     instances: tuple[tuple[str, Instance], ...]
 
 
+class StepStatus(StrEnum):
+    """How a performed procedure step stands (0040,0252)."""
+
+    IN_PROGRESS = "IN PROGRESS"
+    COMPLETED = "COMPLETED"
+    DISCONTINUED = "DISCONTINUED"
+
+
+IMPORTED = {
+    "cd": Code("110024", "DCM", "CD Imported"),
+    "dvd": Code("110025", "DCM", "DVD Imported"),
+    "other": Code("110027", "DCM", "Studies Imported"),
+}
+"""What was performed (PS3.16 CID 7008)."""
+WRONG_ENTRY = Code("110514", "DCM", "Incorrect worklist entry selected")  # CID 9300
+
+
+@dataclass(frozen=True, slots=True)
+class PerformedStep:
+    """The import of one study as a performed procedure step (IHE RAD-59, RAD-60). `study` has the
+    instances that were imported, `patient` is whom they are filed under."""
+
+    sop_instance_uid: str
+    step_id: str  # SH: at most 16 characters
+    status: StepStatus
+    patient: PatientIdentity
+    study: Study
+    performed: Code
+    station: str
+    begun_at: str  # ISO 8601 UTC
+    ended_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StepAnswer:
+    """What the manager said of it: `problem` is "" when it took it, `retry` whether trying again
+    can help."""
+
+    problem: str = ""
+    retry: bool = False
+
+
 class CoercionRefused(Exception):
     """The instance cannot be coerced without loss or risk. The text has no patient data."""
 

@@ -5,7 +5,7 @@ from kiosk.store.cases import Outline
 from kiosk.store.database import DatabaseBusy, Store, StoreUnusable, Transaction, open
 from kiosk.store.deliveries import Held, Parcel
 from kiosk.store.lease import Lease, LeaseLost
-from kiosk.store.outgoing import DestinationState
+from kiosk.store.outgoing import DestinationState, StepRow
 from kiosk.store.vault import Vault
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "LeaseLost",
     "Outline",
     "Parcel",
+    "StepRow",
     "Store",
     "StoreUnusable",
     "Transaction",

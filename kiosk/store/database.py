@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Engine, select, update
 from sqlalchemy.exc import DBAPIError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from kiosk.model.delivery import StepStatus
 from kiosk.model.patient import LocalPatient
 from kiosk.model.work import Case, CaseState, DeliveryState, IntakeState
 from kiosk.store import databases
@@ -27,7 +28,7 @@ from kiosk.store.deliveries import Deliveries
 from kiosk.store.evidence import Decisions
 from kiosk.store.intakes import Intakes
 from kiosk.store.journal import Journal
-from kiosk.store.outgoing import Commitments, Destinations, Images, Recalls
+from kiosk.store.outgoing import Commitments, Destinations, Images, Recalls, Steps
 from kiosk.store.roster import Roster
 from kiosk.store.tables import mark
 
@@ -68,6 +69,7 @@ class Transaction:
         self.commitments = Commitments(connection, self.journal, store.now)
         self.images = Images(connection)
         self.recalls = Recalls(connection, self.journal, store.now)
+        self.steps = Steps(connection, self.journal, store.now)
         self.roster = Roster(connection, store.keys_of, store.name_keys_of, store.now)
         self.decisions = Decisions(connection, self.journal, store.now, self._survivor)
 
@@ -97,6 +99,7 @@ class Transaction:
         states = {each.state for each in self.deliveries.of_case(case_id)}
         if case.state is CaseState.RELEASED and states <= ENDED_WELL:
             self.cases.done(case_id)
+            self.steps.end(case_id, StepStatus.COMPLETED)
         ended = {each.state for each in self.cases.of_intake(case.intake)}
         intake = self.intakes.get(case.intake)
         if intake.state is IntakeState.CATALOGED and ended <= ENDED:
@@ -107,6 +110,7 @@ class Transaction:
         is withdrawn, and once that is proved the case is decided anew. Raises IllegalMove."""
         self.recalls.begin(case, self.deliveries.of_case(case.id), code)
         self.recalls.recorded(case, actor, data)
+        self.steps.end(case.id, StepStatus.DISCONTINUED)
         self.intakes.reopen(case.intake)
         self.end_recall(case.id)
 

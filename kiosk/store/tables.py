@@ -213,6 +213,23 @@ withdrawal = Table(
     Index(None, "state", "destination", "due"),
 )
 
+# What the manager of performed procedure steps was told of a study's import, and what it shall be.
+performed_step = Table(
+    "performed_step",
+    METADATA,
+    Column("id", ID, primary_key=True),
+    Column("case_id", ID, ForeignKey("patient_case.id"), nullable=False, index=True),
+    Column("study", ID, ForeignKey("study.id"), nullable=False),
+    Column("sop_instance_uid", String(64), nullable=False),
+    Column("wanted", String(16), nullable=False),
+    Column("told", String(16), nullable=False, default=""),
+    Column("problem", Text, nullable=False, default=""),
+    Column("begun_at", String(32), nullable=False),
+    Column("ended_at", String(32), nullable=False, default=""),
+    *_leased(),
+    Index(None, "told", "due"),
+)
+
 # What others shall be told, by whoever tells them.
 notice = Table(
     "notice",

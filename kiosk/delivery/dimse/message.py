@@ -52,8 +52,12 @@ class Command(IntEnum):
     C_ECHO_RSP = 0x8030
     N_EVENT_REPORT_RQ = 0x0100
     N_EVENT_REPORT_RSP = 0x8100
+    N_SET_RQ = 0x0120
+    N_SET_RSP = 0x8120
     N_ACTION_RQ = 0x0130
     N_ACTION_RSP = 0x8130
+    N_CREATE_RQ = 0x0140
+    N_CREATE_RSP = 0x8140
 
 
 class Malformed(ValueError):

@@ -4,5 +4,15 @@ from kiosk.store.outgoing.commitments import Commitments
 from kiosk.store.outgoing.destinations import Destinations, DestinationState
 from kiosk.store.outgoing.images import Images, Known
 from kiosk.store.outgoing.recalls import Recalls
+from kiosk.store.outgoing.steps import StepRow, Steps
 
-__all__ = ["Commitments", "DestinationState", "Destinations", "Images", "Known", "Recalls"]
+__all__ = [
+    "Commitments",
+    "DestinationState",
+    "Destinations",
+    "Images",
+    "Known",
+    "Recalls",
+    "StepRow",
+    "Steps",
+]
