@@ -9,6 +9,7 @@ import socket
 import ssl
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
@@ -40,6 +41,8 @@ class Server:
         self._tls = _context(tls) if tls else None
         self._peers = [ipaddress.ip_network(peer, strict=False) for peer in peers]
         self._live: dict[socket.socket, threading.Thread] = {}
+        self._held: Counter[str] = Counter()  # by address
+        self._most_of_one = max(1, 3 * most // 4)  # who sends nothing leaves room for others
         self._lock = threading.Lock()
         self._closing = False
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
@@ -90,8 +93,9 @@ class Server:
             connection.close()
             return
         with self._lock:
-            full = len(self._live) >= self._most
+            full = len(self._live) >= self._most or self._held[peer] >= self._most_of_one
             if not full and not self._closing:
+                self._held[peer] += 1
                 thread = threading.Thread(
                     target=self._serve, args=(connection, peer), name="inbound-peer", daemon=True
                 )
@@ -100,7 +104,7 @@ class Server:
                 return
         connection.close()
         if full:
-            log.warning("Connection from %s refused: %d are open.", peer, self._most)
+            log.warning("Connection from %s refused: too many are open.", peer)
 
     def _allowed(self, peer: str) -> bool:
         address = ipaddress.ip_address(peer.partition("%")[0])
@@ -127,6 +131,8 @@ class Server:
         finally:
             with self._lock:
                 self._live.pop(connection, None)
+                self._held[peer] -= 1
+                self._held += Counter()  # forgets who has none
             connection.close()
 
     def _wrapped(self, raw: socket.socket, tls: ssl.SSLContext) -> ssl.SSLSocket:

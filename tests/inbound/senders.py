@@ -96,8 +96,10 @@ def made(folder: Path, pixels: int) -> Path:
 class Sender:
     """A connection to a C-STORE receiver, one PDU at a time."""
 
-    def __init__(self, port: int, *, associate: bool = True, called: str = "KIOSK") -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
+    def __init__(
+        self, port: int, *, associate: bool = True, called: str = "KIOSK", source: str = "127.0.0.1"
+    ) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE, (source, 0))
         if associate:
             contexts = [
                 Proposed(VERIFICATION, (ExplicitVRLittleEndian,)),

@@ -28,7 +28,7 @@ DATA = data_set(CT.read_bytes())
 
 @pytest.fixture(autouse=True)
 def _aborts_are_logged(expected_logs: Callable[..., None]) -> None:
-    expected_logs("Association from .* aborted", "refused: 4 are open", "TLS failed")
+    expected_logs("Association from .* aborted", "refused: too many", "TLS failed")
 
 
 def still_works(here: inbound.Receiver, station: Station) -> None:
@@ -146,7 +146,22 @@ def test_connections_past_the_cap_are_closed_at_once(tmp_path: Path) -> None:
     few = c_store(associations=2)
     with inbound.listen(few, "KIOSK", Limits(), tmp_path, Station()) as here:
         crowd = [Sender(here.port, associate=False) for _ in range(30)]
-        assert [sender.pdu() for sender in crowd[4:]] == [(0, b"")] * 26
+        assert [sender.pdu() for sender in crowd[3:]] == [(0, b"")] * 27
+        for sender in crowd:
+            sender.socket.close()
+
+
+def test_who_holds_all_the_connections_it_may_leaves_room_for_another(tmp_path: Path) -> None:
+    """From one address come three of four at most: a scan from elsewhere still arrives."""
+    station = Station()
+    few = c_store(associations=2)
+    with inbound.listen(few, "KIOSK", Limits(), tmp_path, station) as here:
+        crowd = [Sender(here.port, associate=False) for _ in range(10)]
+        assert crowd[-1].pdu() == (0, b"")
+        with Sender(here.port, source="127.0.0.2") as honest:
+            assert honest.store(uid_of(CT), DATA) == 0
+            assert honest.release() == 6
+        assert station.files().keys() == {uid_of(CT)}
         for sender in crowd:
             sender.socket.close()
 
@@ -233,7 +248,7 @@ def test_no_request_does_anything_else_than_be_read_or_refused(
             asked = read_request(body)
         except Malformed:
             continue
-        contexts, _ = accept(asked, 16384)
+        contexts, _ = accept(asked, 16384, lambda _syntax: True)
         assert all(re.fullmatch(r"[0-9.]+", c.transfer_syntax) for c in contexts.values())
         assert asked.calling.isprintable()
         assert 1 <= len(asked.called) <= 16
