@@ -8,10 +8,10 @@ import pynetdicom._config
 
 from kiosk.delivery.body import CHANGED
 from kiosk.delivery.commitment import Asked, commit, read_report
-from kiosk.delivery.performing import report_step
 from kiosk.delivery.querying import echo, verify
 from kiosk.delivery.retrieving import compare
 from kiosk.delivery.sending import send
+from kiosk.delivery.steps import report_step
 
 # Identifiers carry patients' names; pynetdicom would write them to its log.
 pynetdicom._config.LOG_REQUEST_IDENTIFIERS = False
