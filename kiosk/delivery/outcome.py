@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from threading import Lock
 
+from kiosk.delivery.pacing import Pace
 from kiosk.model.delivery import Answer, Attempt, Change, InstanceResult, Outbound
 
 
@@ -71,6 +72,7 @@ class Run:
     use from several associations at once."""
 
     report: Callable[[InstanceResult], None]
+    pace: Pace = field(default_factory=lambda: Pace(0.0))
     started: float = field(default_factory=time.monotonic)
     results: dict[str, InstanceResult] = field(default_factory=dict)
     bytes: int = 0

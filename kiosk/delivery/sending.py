@@ -25,6 +25,7 @@ from kiosk.delivery.dimse import (
     where,
 )
 from kiosk.delivery.outcome import Run, Then, Turns, reaction, side_by_side
+from kiosk.delivery.pacing import Pace
 from kiosk.model.delivery import (
     Answer,
     Attempt,
@@ -55,7 +56,7 @@ def send(
     is raised for what a peer does: see Attempt.problem, retry and pause. ACCEPTED is the peer's
     word only; `verify` proves it.
     """
-    run = Run(report)
+    run = Run(report, Pace(destination.megabits))
     if destination.kind == "stow":
         dicomweb.store(destination, items, run, stopping)
     else:
@@ -192,7 +193,8 @@ class _Sender:
                 Element.AFFECTED_SOP_INSTANCE_UID: body.coerced.sop_instance_uid,
             }
         )
-        association.send(context.context_id, request, body.chunks(buffer))
+        pieces = self._run.pace.over(body.chunks(buffer))
+        association.send(context.context_id, request, pieces)
 
     def _patience(self, body: Body) -> float:
         return self._destination.answer_seconds + body.length / _SLOWEST_FILING

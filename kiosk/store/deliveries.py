@@ -23,6 +23,7 @@ from kiosk.store.tables import (
     delivery_instance,
     instance,
     intake,
+    journal,
     patient_case,
     series,
 )
@@ -144,6 +145,23 @@ class Deliveries:
         query = select(column, func.count()).where(delivery_instance.c.delivery == id)
         rows = self._connection.execute(query.group_by(column))
         return {Answer(answer): count for answer, count in rows}
+
+    def others_passed(self, id: int) -> bool:
+        """Whether its destination took any other delivery since this one was first tried."""
+        this = self.get(id)
+        tried = (
+            select(func.min(journal.c.id))
+            .where(journal.c.case_id == this.case, journal.c.delivery == id)
+            .where(journal.c.kind == "delivery.attempt")
+            .scalar_subquery()
+        )
+        query = (
+            select(journal.c.id)
+            .join(delivery, delivery.c.id == journal.c.delivery)
+            .where(journal.c.id > tried, journal.c.kind == "delivery.sent")
+            .where(delivery.c.destination == this.destination, delivery.c.id != id)
+        )
+        return self._connection.execute(query.limit(1)).first() is not None
 
     def everywhere(self, ids: Sequence[int], *answers: Answer) -> int:
         """How many instances have one of these answers in each of the deliveries that they are

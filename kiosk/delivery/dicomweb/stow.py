@@ -18,6 +18,7 @@ from kiosk.delivery.dicomweb.authorization import Tokens
 from kiosk.delivery.dicomweb.exchange import Reply, client, exchange, items, name, value
 from kiosk.delivery.dimse import NotReached, PeerProblem
 from kiosk.delivery.outcome import Reaction, Run, Then, Turns, reaction, side_by_side
+from kiosk.delivery.pacing import Pace
 from kiosk.model.delivery import Answer, CoercionRefused, Outbound
 from kiosk.policy.sections import Destination
 
@@ -47,7 +48,7 @@ def _work(destination: Destination, http: httpx2.Client, turns: Turns, run: Run)
     while (item := turns.take()) is not None:
         try:
             with closing(opened(item)) as body:
-                reply = _post(destination, http, body, buffer)
+                reply = _post(destination, http, body, buffer, run.pace)
                 run.sent(body.length)
                 if reply.status == 401 and _renewed(http) and turns.second_chance(item):
                     continue
@@ -74,7 +75,9 @@ def _renewed(http: httpx2.Client) -> bool:
     return True
 
 
-def _post(destination: Destination, http: httpx2.Client, body: Body, buffer: memoryview) -> Reply:
+def _post(
+    destination: Destination, http: httpx2.Client, body: Body, buffer: memoryview, pace: Pace
+) -> Reply:
     boundary = secrets.token_hex(16)
     before = f"--{boundary}\r\nContent-Type: application/dicom\r\n\r\n".encode()
     after = f"\r\n--{boundary}--\r\n".encode()
@@ -85,7 +88,7 @@ def _post(destination: Destination, http: httpx2.Client, body: Body, buffer: mem
     }
 
     def content() -> Iterator[bytes]:
-        yield from (bytes(piece) for piece, _ in body.chunks(buffer, lead))
+        yield from (bytes(piece) for piece, _ in pace.over(body.chunks(buffer, lead)))
         yield after
 
     request = http.build_request("POST", "studies", content=content(), headers=headers)

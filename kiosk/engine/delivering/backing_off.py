@@ -21,6 +21,25 @@ def later(site: Site, tries: int, attempt: Attempt | None = None) -> datetime:
     return site.now() + timedelta(seconds=max(seconds, asked))
 
 
+def busy_until(site: Site, target: Destination) -> datetime | None:
+    """When the hours end in which the line belongs to others, by the local clock; None outside of
+    them. They may go past midnight."""
+    if not target.busy_hours:
+        return None
+    now = site.now().astimezone()
+    begin, end = (_today(now, clock) for clock in target.busy_hours.split("-"))
+    if begin <= end:
+        return end if begin <= now < end else None
+    if now < end:
+        return end
+    return end + timedelta(days=1) if now >= begin else None
+
+
+def _today(now: datetime, clock: str) -> datetime:
+    hour, minute = map(int, clock.split(":"))
+    return now.replace(hour=hour, minute=minute, second=0, microsecond=0)
+
+
 def destination_of(site: Site, work: Delivery) -> Destination:
     """Raises LookupError when the configuration does not have it any more."""
     found = site.policy.destination_named(work.destination)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 
 from kiosk import coercion, delivery
 from kiosk.engine.delivering import backing_off
 from kiosk.engine.delivering.asking import calling
-from kiosk.engine.delivering.backing_off import destination_of, later
+from kiosk.engine.delivering.backing_off import busy_until, destination_of, later
 from kiosk.engine.parts import Settlement, Site
 from kiosk.model.content import Finding, Instance, Severity
 from kiosk.model.delivery import Answer, Attempt, InstanceResult, Outbound, Plan
@@ -25,6 +26,7 @@ ROTTEN = (
     "Its copy in the vault is not what was read any more, so it was not sent. "
     "Read the medium again, and have the disk of this kiosk looked at."
 )
+LINE_IS_BUSY = "Nothing is sent to this archive before {at}: until then the line is for others."
 NOTHING_TAKEN = "The archive took none of these images. The list says why for each."
 
 
@@ -41,15 +43,24 @@ def send(site: Site, work: Delivery, stopping: Callable[[], bool]) -> Settlement
         ticket = tx.intakes.get(tx.cases.get(work.case).intake).ticket
     if not results:
         return _sent(site, work, None)
+    if (until := busy_until(site, target)) is not None:
+        return _wait_for_the_line(until)
     with site.store.begin() as tx:
         tx.deliveries.begin_attempt(work.id)
     items = [_outbound(site, ticket, instance, plan) for instance, _ in results]
     record = _Recorder(site, work.id)
-    attempt = delivery.send(
-        target, calling(site, target), items, record, lambda: stopping() or record.recalled
-    )
+
+    def over() -> bool:
+        return stopping() or record.recalled or busy_until(site, target) is not None
+
+    attempt = delivery.send(target, calling(site, target), items, record, over)
     record.flush()
     return _sent(site, work, attempt)
+
+
+def _wait_for_the_line(until: datetime) -> Settlement:
+    problem = LINE_IS_BUSY.format(at=f"{until:%H:%M}")
+    return lambda tx, held: tx.deliveries.wait(held, until, problem)
 
 
 def _outbound(site: Site, ticket: str, instance: Instance, plan: Plan) -> Outbound:
@@ -94,6 +105,10 @@ def _sent(site: Site, work: Delivery, attempt: Attempt | None) -> Settlement:
         counts = tx.deliveries.counts(work.id)
         left = sum(counts.get(answer, 0) for answer in TO_SEND)
         taken = sum(counts.get(answer, 0) for answer in SENT)
+        until = busy_until(site, destination_of(site, work))
+        if left and until is not None and attempt is not None and not attempt.problem:
+            _wait_for_the_line(until)(tx, held)
+            return
         if left:
             problem = attempt.problem if attempt else ""
             backing_off.failed(site, tx, work.destination, attempt)
@@ -132,7 +147,8 @@ def _give_up_on_the_unwilling(
     """An instance that is refused "for now" while others pass is itself the reason: after three
     tries a person must look (some archives say "out of resources" for a missing attribute)."""
     counts = tx.deliveries.counts(id)
-    if attempt is None or not any(counts.get(answer) for answer in SENT):
+    passed = any(counts.get(answer) for answer in SENT)
+    if attempt is None or not (passed or tx.deliveries.others_passed(id)):
         return
     limit = site.policy.retry.tries_for_one_instance
     tries = tx.deliveries.tries(id)
