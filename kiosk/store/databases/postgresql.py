@@ -23,6 +23,7 @@ def engine(url: URL, password: str, busy_seconds: float) -> Engine:
     address = url.set(drivername="postgresql+psycopg")
     made = create_engine(
         address.set(password=password) if password else address,
+        paramstyle="format",  # by place, as SQLite's
         pool_pre_ping=True,
         pool_timeout=busy_seconds,
         hide_parameters=True,

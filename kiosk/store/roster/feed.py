@@ -9,12 +9,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, insert, select, update
 
 from kiosk.model.patient import Identifier, LocalPatient
 from kiosk.model.registration import Applied, Disposition, PatientFields, RegistrationEvent
 from kiosk.store.roster import rows, rules
 from kiosk.store.roster.record import number
+from kiosk.store.roster.statements import among, insert_rows, insert_tuples, run
 
 Refusal = tuple[Applied, str, str]
 """A message that could not be read as an event: how it is answered, its trigger and control id."""
@@ -23,13 +24,15 @@ _LONGEST = 250  # of a control id or sender that is kept: later versions allow 1
 
 
 _AUTHORITIES = select(rows.authority)
-_STATE = select(rows.state).with_for_update()
+_STATE = select(rows.state)
 _SAVE = update(rows.state).values(
     {name: bindparam(name) for name in ("next_key", "size", "last_message_at")}
 )
-_SEEN = select(rows.message.c.sender, rows.message.c.control_id, rows.message.c.digest).where(
-    rows.message.c.control_id.in_(bindparam("control_ids", expanding=True))
-)
+_SEEN = select(rows.message.c.sender, rows.message.c.control_id, rows.message.c.digest)
+
+
+def _numbered(control_ids: list[BindParameter[str]]) -> ColumnElement[bool]:
+    return rows.message.c.control_id.in_(control_ids)
 
 
 class Authorities:
@@ -37,7 +40,7 @@ class Authorities:
     two that share a namespace but not the OID are two (IHE ITI TF-2x Appendix N)."""
 
     def __init__(self, connection: Connection) -> None:
-        found = connection.execute(_AUTHORITIES)
+        found = run(connection, _AUTHORITIES)
         self._canonical: dict[str, str] = {row.name: row.canonical for row in found}
         self._stored = set(self._canonical)
 
@@ -79,8 +82,8 @@ class Authorities:
     def write(self, connection: Connection) -> None:
         new = self._canonical.keys() - self._stored
         if new:
-            values = [{"name": n, "canonical": self._canonical[n]} for n in sorted(new)]
-            connection.execute(insert(rows.authority), values)
+            learnt = [(name, self._canonical[name]) for name in sorted(new)]
+            insert_tuples(connection, rows.authority, learnt)
 
 
 class Feed:
@@ -95,7 +98,7 @@ class Feed:
         self._changes: dict[str, None] = {}
 
     def _lock(self) -> dict[str, Any]:
-        found = self._connection.execute(_STATE).mappings().first()
+        found = run(self._connection, _STATE).mappings().first()
         if found is not None:
             return dict(found)
         first = {"id": 1, "next_key": 1, "size": 0, "last_message_at": ""}
@@ -120,9 +123,8 @@ class Feed:
         return outcomes
 
     def _load_seen(self, events: Iterable[RegistrationEvent]) -> None:
-        for part in rows.portions({_key(e)[1] for e in events}):
-            for row in self._connection.execute(_SEEN, {"control_ids": part}):
-                self._seen[row.sender, row.control_id] = row.digest
+        for row in among(self._connection, _SEEN, _numbered, {_key(e)[1] for e in events}):
+            self._seen[row.sender, row.control_id] = row.digest
 
     def _one(self, event: RegistrationEvent | Refusal, raw: bytes) -> Applied:
         if not isinstance(event, RegistrationEvent):
@@ -207,13 +209,13 @@ class Feed:
         more = self._loaded.write(self._connection, keys_of)
         self._authorities.write(self._connection)
         changes = [{"patient": int(k)} for k in self._changes]
-        rows.insert_rows(self._connection, rows.message, self._messages)
-        rows.insert_rows(self._connection, rows.exception, self._exceptions)
-        rows.insert_rows(self._connection, rows.change, changes)
+        insert_rows(self._connection, rows.message, self._messages)
+        insert_rows(self._connection, rows.exception, self._exceptions)
+        insert_rows(self._connection, rows.change, changes)
         # A feed of which nothing is taken is as old as one that is silent.
         last = self._now if heard else self._state["last_message_at"]
         new = {"next_key": self._loaded.sheet.next_key, "size": self._state["size"] + more}
-        self._connection.execute(_SAVE, {**new, "last_message_at": last})
+        run(self._connection, _SAVE, **new, last_message_at=last)
 
 
 def _key(event: RegistrationEvent) -> tuple[str, str]:

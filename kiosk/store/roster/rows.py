@@ -8,15 +8,14 @@ rows, written only here.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from sqlalchemy import (
     BigInteger,
     BindParameter,
     Column,
+    ColumnElement,
     Connection,
     Integer,
     LargeBinary,
@@ -26,13 +25,10 @@ from sqlalchemy import (
     UniqueConstraint,
     bindparam,
     delete,
-    insert,
     or_,
     select,
     update,
 )
-from sqlalchemy.engine import Dialect
-from sqlalchemy.sql.compiler import SQLCompiler
 
 from kiosk.model.patient import LocalPatient
 from kiosk.store.roster.record import (
@@ -46,6 +42,7 @@ from kiosk.store.roster.record import (
     words,
 )
 from kiosk.store.roster.sheet import Sheet
+from kiosk.store.roster.statements import among, insert_rows, insert_tuples, run_all
 from kiosk.store.tables import ID, METADATA
 
 T = TypeVar("T")
@@ -166,12 +163,26 @@ state = Table(
 )
 
 
-_BY_VALUE = select(identifier).where(identifier.c.value.in_(bindparam("values", expanding=True)))
-_KEYS: BindParameter[int] = bindparam("keys", expanding=True)
-_FAMILY = select(patient).where(or_(patient.c.id.in_(_KEYS), patient.c.merged_into.in_(_KEYS)))
+_REWRITE = (
+    update(patient)
+    .where(patient.c.id == bindparam("at"))
+    .values({n: bindparam(n) for n in ("own", "viewed", "merged_into", "birth_date")})
+)
+_WRITTEN = select(patient.c.id, patient.c.own, patient.c.viewed)
+_NUMBERED = select(identifier)
+_FORGET = {
+    table: delete(table).where(*(c == bindparam(f"k{n}") for n, c in enumerate(columns)))
+    for table in (identifier, key, word)
+    if (columns := table.primary_key.columns.values())
+}
 
 
-_REWRITE = update(patient).where(patient.c.id == bindparam("at"))
+def _by_value(values: list[BindParameter[str]]) -> ColumnElement[bool]:
+    return identifier.c.value.in_(values)
+
+
+def _family(keys: list[BindParameter[int]]) -> ColumnElement[bool]:
+    return or_(patient.c.id.in_(keys), patient.c.merged_into.in_(keys))
 
 
 _DIGEST = hashlib.blake2b(digest_size=8)
@@ -185,21 +196,13 @@ def hashed(key_text: str) -> int:
     return int.from_bytes(digest.digest(), "big", signed=True)
 
 
-def portions(items: Iterable[T], size: int = 500) -> Iterator[list[T]]:
-    """Lists short enough for one IN."""
-    rest = iter(items)
-    while part := list(islice(rest, size)):
-        yield part
-
-
 def open_sheet(connection: Connection, next_key: int, wanted: Iterable[Number]) -> Loaded:
     """A sheet with the records that carry these numbers and every record merged into or above
     them."""
     keys: set[int] = set()
     asked = set(wanted)
-    for part in portions({value for value, _ in asked}):
-        found = connection.execute(_BY_VALUE, {"values": part})
-        keys |= {row.patient for row in found if (row.value, row.issuer) in asked}
+    found = among(connection, _NUMBERED, _by_value, {value for value, _ in asked})
+    keys |= {row.patient for row in found if (row.value, row.issuer) in asked}
     return open_records(connection, next_key, keys)
 
 
@@ -213,10 +216,9 @@ def open_records(connection: Connection, next_key: int, keys: set[int]) -> Loade
 
 def _load(connection: Connection, loaded: Loaded, keys: set[int]) -> set[int]:
     """Loads these and what is merged into them; the keys that are still missing."""
-    for part in portions(sorted(keys)):
-        for row in connection.execute(_FAMILY, {"keys": part}):
-            if row.id not in loaded.sheet.records:
-                loaded.enter(decode(row.id, row.own), row.viewed)
+    for row in among(connection, _WRITTEN, _family, sorted(keys)):
+        if row.id not in loaded.sheet.records:
+            loaded.enter(decode(row.id, row.own), row.viewed)
     records = loaded.sheet.records
     above = {r.merged_into for r in records.values() if r.merged_into} - records.keys()
     below = loaded.unfollowed() - keys
@@ -282,8 +284,7 @@ class Loaded:
                 old.append({"at": k, **row})
             else:
                 new.append({"id": k, **row})
-        if old:
-            connection.execute(_REWRITE, old)
+        run_all(connection, _REWRITE, old)
         insert_rows(connection, patient, new)
 
     def _write_identifiers(self, connection: Connection, changed: set[int]) -> None:
@@ -291,15 +292,9 @@ class Loaded:
         after = {n: k for k in changed for n in numbers(self.sheet.records[k])}
         gone = [n for n, k in before.items() if after.get(n) != k]
         new = [(n, k) for n, k in after.items() if before.get(n) != k]
-        if gone:
-            matches = identifier.c.value == bindparam("a"), identifier.c.issuer == bindparam("b")
-            rows = [{"a": value, "b": issuer} for value, issuer in gone]
-            connection.execute(delete(identifier).where(*matches), rows)
-        insert_rows(
-            connection,
-            identifier,
-            [{"value": n[0], "issuer": n[1], "patient": k} for n, k in new],
-        )
+        forget = [{"k0": value, "k1": issuer} for value, issuer in gone]
+        run_all(connection, _FORGET[identifier], forget)
+        insert_tuples(connection, identifier, [(*n, k) for n, k in new])
 
     def _write_index(
         self, connection: Connection, views: dict[int, Record], keys_of: KeysOf
@@ -317,48 +312,11 @@ class Loaded:
                 (word, _words(was), _words(seen)),
             ):
                 new[table] += [(entry, k) for entry in after - before]
-                old[table] += [{"a": entry, "b": k} for entry in before - after]
+                old[table] += [{"k0": entry, "k1": k} for entry in before - after]
         for table, gone in old.items():
-            if gone:
-                first, second = table.primary_key.columns
-                matches = first == bindparam("a"), second == bindparam("b")
-                connection.execute(delete(table).where(*matches), gone)
+            run_all(connection, _FORGET[table], gone)
         for table, pairs in new.items():
             insert_tuples(connection, table, sorted(pairs))  # neighbours share a page
-
-
-def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
-    """Rows that all have the same columns."""
-    if rows:
-        columns = tuple(name for name in table.columns.keys() if name in rows[0])  # noqa: SIM118
-        insert_tuples(connection, table, [tuple(row[c] for c in columns) for row in rows], columns)
-
-
-def insert_tuples(
-    connection: Connection,
-    table: Table,
-    rows: Sequence[tuple[object, ...]],
-    columns: tuple[str, ...] = (),
-) -> None:
-    """Rows as tuples in the order of `columns` (the table's own without). The statement is compiled
-    by SQLAlchemy, the parameters go straight to the driver: twenty rows a patient are worth it
-    (measured)."""
-    if not rows:
-        return
-    columns = columns or tuple(table.columns.keys())
-    text, order = _compiled(connection.dialect, table, columns)
-    if order == list(columns):
-        connection.exec_driver_sql(text, list(rows))
-    else:
-        connection.execute(insert(table), [dict(zip(columns, row, strict=True)) for row in rows])
-
-
-@lru_cache(maxsize=64)
-def _compiled(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> tuple[str, list[str]]:
-    """An INSERT as text and the order of its parameters, [] where they go by name."""
-    compiled = insert(table).compile(dialect=dialect, column_keys=list(columns))
-    assert isinstance(compiled, SQLCompiler)
-    return str(compiled), list(compiled.positiontup or ())
 
 
 def _searched(record: Record) -> tuple[object, ...]:
