@@ -199,13 +199,16 @@ class DirectoryClaim:
 @dataclass(frozen=True, slots=True)
 class Attachment:
     """A report that is no DICOM object (PDF, RTF, HTML, JPEG, TXT), with its probable patient as
-    an index into the catalog's patients, or -1."""
+    an index into the catalog's patients, or -1. `study` is the Study Instance UID that it was put
+    into, or `why` says in a code why it was not (coercion.documents)."""
 
     file: int
     path: str
     bytes: int
     kind: str
     patient: int = -1
+    study: str = ""
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

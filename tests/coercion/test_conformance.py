@@ -14,12 +14,11 @@ from pydicom.data import get_testdata_file
 
 from kiosk import fileset
 from kiosk.coercion import apply, plan, prepare
-from kiosk.coercion.preparing.expanding import MADE
 from kiosk.media import read as read_medium
 from kiosk.model.content import Catalog, Instance, InstanceStatus, StatedPatient, Study
 from kiosk.model.delivery import Coerced, Plan
 from kiosk.model.matching import Action, Resolution
-from kiosk.model.medium import staged_name
+from kiosk.model.medium import MADE, staged_name
 from kiosk.model.patient import PatientIdentity
 from kiosk.policy import Policy
 from kiosk.policy.sections import Limits

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kiosk.coercion.applying import EXPANDED
+from kiosk.coercion.documents import attached
 from kiosk.coercion.encoding.elements import Malformed
 from kiosk.coercion.encoding.mending import valid_uid
 from kiosk.coercion.encoding.uids import made_uid
@@ -42,15 +43,27 @@ def prepare(
 ) -> Catalog:
     """`catalog` with each instance's pixel hash, what the headers of each study say and break, and
     the UIDs that cannot stay replaced: the instance, series and study UIDs are those that will be
-    sent. Deflated and big endian files are written anew beside the staged ones.
+    sent. Deflated and big endian files are written anew beside the staged ones, and reports as
+    DICOM objects of the studies that they belong to.
 
     The same for the same medium, however often it runs. What cannot be done ends in a finding;
     `apply` then refuses that instance. `report` is told how many instances were looked at.
     """
     privates = Privates(coercion.private_elements != "keep", frozenset(_listed(coercion)))
     look = _Look(folder, privates, limits, report)
-    patients = tuple(look.patient(patient) for patient in catalog.patients)
-    return replace(catalog, patients=patients, findings=(*catalog.findings, *look.findings))
+    whole = attached(folder, catalog, coercion.attachments)
+    patients = tuple(look.patient(patient) for patient in whole.patients)
+    new = {
+        stated.study_instance_uid: study.study_instance_uid
+        for patient, now in zip(whole.patients, patients, strict=True)
+        for stated, study in zip(patient.studies, now.studies, strict=True)
+    }
+    return replace(
+        whole,
+        patients=patients,
+        findings=(*whole.findings, *look.findings),
+        attachments=tuple(replace(a, study=new.get(a.study, "")) for a in whole.attachments),
+    )
 
 
 def _listed(coercion: Coercion) -> tuple[str, ...]:

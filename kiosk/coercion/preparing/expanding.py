@@ -34,9 +34,8 @@ from kiosk.coercion.encoding.elements import (
 )
 from kiosk.coercion.tail import PIXELS
 from kiosk.model.content import Instance
-from kiosk.model.medium import staged_name
+from kiosk.model.medium import MADE, staged_name
 
-MADE = 50_000_000  # file numbers from here on are of files made here: no medium has so many
 CHUNK = 1 << 20
 _WIDE = {b"US": 2, b"SS": 2, b"OW": 2, b"AT": 2, b"UL": 4, b"SL": 4, b"FL": 4, b"OF": 4}
 _WIDE |= {b"OL": 4, b"FD": 8, b"OD": 8, b"OV": 8, b"SV": 8, b"UV": 8}
