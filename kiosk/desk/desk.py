@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from kiosk.desk.deciding import Deciding, case_of
 from kiosk.desk.recalling import Recalling
 from kiosk.desk.refusal import Refused
 from kiosk.desk.roles import Doing, Operator, everything, may
@@ -22,16 +23,14 @@ from kiosk.desk.snapshots import (
     WorklistSnapshot,
     say,
 )
-from kiosk.desk.views import finding, him, it, memory, touch, verdict
-from kiosk.model.matching import Action, Resolution
+from kiosk.desk.views import finding, him, it, touch, verdict
+from kiosk.model.matching import Action
 from kiosk.model.medium import Medium, kind_at
-from kiosk.model.patient import Identifier, LocalPatient, PatientStatus
+from kiosk.model.patient import Identifier, LocalPatient
 from kiosk.model.work import (
-    Case,
     CaseState,
     DeliveryState,
     Event,
-    IllegalMove,
     Intake,
     IntakeState,
 )
@@ -44,7 +43,7 @@ STEPS = {"reading": 1, "same-person": 2, "him": 3, "result": 3, "problem": 3}
 Checks = Callable[[], Iterable[HealthLine]]
 
 
-class Desk(Recalling):
+class Desk(Deciding, Recalling):
     """One operator at one station. Queries answer with a frozen snapshot of one instant; a command
     is one transaction (state and journal line together) or raises Refused and changes nothing.
 
@@ -102,7 +101,7 @@ class Desk(Recalling):
         """Raises Refused when there is no such case."""
         self._allow(Doing.SEE_WORKLIST)
         with self._reading() as tx:
-            found, header = _case(tx, case), self._header()
+            found, header = case_of(tx, case), self._header()
             return him.compare(tx, found, header, self._policy, self._now(), self.operator)
 
     def deliveries(self) -> DeliveriesSnapshot:
@@ -171,7 +170,7 @@ class Desk(Recalling):
         """The front desk hands the question "same person?" on."""
         self._allow(Doing.BRING)
         with self._writing() as tx:
-            found = _case(tx, case)
+            found = case_of(tx, case)
             event = Event(touch.TO_HIM, found.intake, case, actor=self.operator.name)
             tx.journal.write(event)
 
@@ -182,79 +181,17 @@ class Desk(Recalling):
 
     # -- commands of HIM -------------------------------------------------------------------
 
-    def resolve(self, case: int, action: Action, local_key: str, reason: str) -> None:
-        """Decides a case that waits: same person as a candidate, import-only, or not ours."""
-        self._allow(Doing.DECIDE)
-        if not reason.strip():
-            raise Refused(say("KX-422"))
-        self._settle(case, action, local_key, reason.strip())
-
-    def refuse(self, case: int, local_key: str, reason: str) -> None:
-        """This candidate is another person: remembered for the same foreign identity. The case
-        goes on waiting."""
-        self._allow(Doing.DECIDE)
-        if not reason.strip():
-            raise Refused(say("KX-422"))
-        with self._writing() as tx:
-            found = _case(tx, case)
-            if (refusal := him.blocked(found, self.operator.name)) is not None:
-                raise Refused(refusal)
-            if not found.stated.foreign:
-                raise Refused(say("KX-432"))
-            local = _candidate(tx, found, local_key)
-            tx.decisions.refuse(found, local.key, self.operator.name, reason.strip())
-            memory.look_again(tx, found, self.operator.name, "decided before", itself=False)
-
-    def revoke(self, case: int, remembered: int, reason: str) -> None:
-        """Takes back an earlier judgement that this case shows; what is open with the same foreign
-        identity is matched again. What was decided by it stays decided."""
-        self._allow(Doing.REVOKE)
-        if not reason.strip():
-            raise Refused(say("KX-422"))
-        with self._writing() as tx:
-            found = _case(tx, case)
-            known = {m.id: m for m in tx.decisions.about(found.stated)}
-            if remembered not in known:
-                raise Refused(say("KX-427"))
-            if not memory.may_revoke(known[remembered], self.operator):
-                raise Refused(say("KX-431", owner=known[remembered].by))
-            tx.decisions.revoke(remembered, self.operator.name, reason.strip())
-            memory.look_again(tx, found, self.operator.name, "decision revoked", itself=True)
-
-    def _settle(self, case: int, action: Action, local_key: str, reason: str) -> None:
-        with self._writing() as tx:
-            found = _case(tx, case)
-            if (refusal := him.blocked(found, self.operator.name)) is not None:
-                raise Refused(refusal)
-            local = _candidate(tx, found, local_key) if action is Action.LINK else None
-            resolution = Resolution(
-                action,
-                self.operator.name,
-                self._now().isoformat(timespec="seconds"),
-                reason,
-                local.identity if local else None,
-                local.key if local else "",
-                found.picked,
-                policy_hash=self._policy.hash,
-            )
-            try:
-                tx.cases.resolve(case, resolution, tx.decisions.about(found.stated))
-            except IllegalMove:
-                raise Refused(say("KX-421")) from None
-            memory.look_again(tx, found, self.operator.name, "decided before", itself=False)
-            tx.end_case(case)
-
     def assign(self, case: int) -> None:
         self._allow(Doing.ASSIGN)
         with self._writing() as tx:
-            found = _case(tx, case)
+            found = case_of(tx, case)
             if not tx.cases.assign(case, self.operator.name):
                 raise Refused(say("KX-420", owner=found.owner))
 
     def unassign(self, case: int) -> None:
         self._allow(Doing.ASSIGN)
         with self._writing() as tx:
-            _case(tx, case)
+            case_of(tx, case)
             tx.cases.give_up(case, self.operator.name)
 
     # -- commands of IT --------------------------------------------------------------------
@@ -339,13 +276,6 @@ class Desk(Recalling):
         )
 
 
-def _case(tx: Transaction, case: int) -> Case:
-    try:
-        return tx.cases.get(case)
-    except KeyError:
-        raise Refused(say("KX-427")) from None
-
-
 def _intake(tx: Transaction, intake: int) -> Intake:
     try:
         return tx.intakes.get(intake)
@@ -358,18 +288,6 @@ def _delivery_state(tx: Transaction, delivery: int) -> DeliveryState | None:
         return tx.deliveries.get(delivery).state
     except KeyError:
         return None
-
-
-def _candidate(tx: Transaction, case: Case, local_key: str) -> LocalPatient:
-    """The roster's record as it is now: a merge, a hold or another name since the list was made is
-    refused, for nobody has seen it."""
-    listed = {c.local.key: c.local for c in case.proposal.candidates} if case.proposal else {}
-    local = tx.roster.get(local_key) if local_key in listed else None
-    if local is None or local.status is not PatientStatus.ACTIVE or local.merged_into:
-        raise Refused(say("KX-423"))
-    if local.identity != listed[local_key].identity:
-        raise Refused(say("KX-423"))
-    return local
 
 
 def _known(tx: Transaction, picked: Identifier) -> LocalPatient:

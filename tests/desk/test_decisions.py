@@ -4,6 +4,7 @@ line, and a refusal in words for everything else."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -303,3 +304,16 @@ def test_a_busy_database_is_said_and_nothing_is_half_done(
         assert refusal(lambda: desk.resolve(awaiting, NOT_OURS, "", "wrong-disc")) == "KX-503"
     assert world.case_state(awaiting) is CaseState.AWAITING
     hasty.close()
+
+
+def test_what_the_screen_did_not_show_is_not_decided(world: World, awaiting: int) -> None:
+    """The registration changed and the case was matched again between drawing and deciding: the
+    list and the record agree, and yet the person saw another one."""
+    him = world.desk(Role.HIM)
+    shown = him.compare(awaiting).candidates[0].local
+    stale = replace(shown.identity, birth_date="19010101")
+    with pytest.raises(Refused) as refused:
+        him.resolve(awaiting, LINK, shown.key, "asked the patient", stale)
+    assert refused.value.message.id == "KX-423"
+    him.resolve(awaiting, LINK, shown.key, "asked the patient", shown.identity)
+    assert world.case_state(awaiting) is CaseState.RESOLVED

@@ -78,12 +78,11 @@ def test_taking_back_says_what_and_needs_a_reason(qtbot: QtBot) -> None:
 def test_a_candidate_can_be_said_to_be_somebody_else(qtbot: QtBot) -> None:
     made = screen(qtbot, COMPARE)
     press(qtbot, made, "Not this person")
-    key = COMPARE.candidates[0].local.key
+    local = COMPARE.candidates[0].local
     assert "goes on waiting" in made.decision.said.text()
-    assert asked_by(qtbot, made, "refused-apart") == [
-        "refuse",
-        {"case": COMPARE.case, "local_key": key, "reason": "refused-apart"},
-    ]
+    needs = {"case": COMPARE.case, "local_key": local.key, "reason": "refused-apart"}
+    # The desk is told what was seen: it decides about nothing else.
+    assert asked_by(qtbot, made, "refused-apart") == ["refuse", needs | {"shown": local.identity}]
 
 
 def test_a_choice_goes_when_what_it_rests_on_changes(qtbot: QtBot) -> None:

@@ -142,11 +142,15 @@ class Decision(Card):
             self.asked.emit("revoke", {**needs, "remembered": remembered})
             return
         number = self.chosen.removeprefix(REFUSE)
-        key = self._snapshot.candidates[int(number) - 1].local.key if number.isdigit() else ""
+        local = self._snapshot.candidates[int(number) - 1].local if number.isdigit() else None
+        needs |= {
+            "local_key": local.key if local else "",
+            "shown": local.identity if local else None,
+        }
         if kind == REFUSE:
-            self.asked.emit("refuse", {**needs, "local_key": key})
+            self.asked.emit("refuse", needs)
         else:
-            self.asked.emit("resolve", {**needs, "action": Action(kind), "local_key": key})
+            self.asked.emit("resolve", {**needs, "action": Action(kind)})
 
     def minimumSizeHint(self) -> QSize:
         return QSize(self._look.theme.px(86), 0)
