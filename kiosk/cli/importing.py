@@ -151,6 +151,10 @@ def report(context: Context, intake_id: int) -> dict[str, Any]:
             "state": _state(intake, tx, cases),
             "cases": [_case(tx, case) for case in cases],
             "ledger": to_plain(ledger) or {},
+            "reports": [
+                {"path": a.path, "kind": a.kind, "study_instance_uid": a.study, "left_out": a.why}
+                for a in tx.intakes.attachments(intake_id)
+            ],
             "findings": to_plain(_findings(intake, tx.intakes.findings(intake_id))),
         }
 

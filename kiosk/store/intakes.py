@@ -284,6 +284,16 @@ class Intakes:
         if rows:
             self._connection.execute(attachment.insert(), rows)
 
+    def attachments(self, id: int, case_id: int | None = None) -> tuple[Attachment, ...]:
+        """The reports on the medium, and which study each was put into or why it was not; with
+        `case_id` those of that case and of nobody."""
+        query = select(attachment.c.value).where(attachment.c.intake == id)
+        if case_id is not None:
+            whose = attachment.c.case_id
+            query = query.where((whose == case_id) | whose.is_(None))
+        rows = self._connection.scalars(query.order_by(attachment.c.id))
+        return tuple(from_plain(Attachment, value) for value in rows)
+
     def set_progress(self, id: int, value: Progress) -> None:
         at = self._now().isoformat(timespec="milliseconds")
         row = {"intake": id, "value": to_plain(value), "at": at}

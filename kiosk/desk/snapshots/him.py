@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kiosk.desk.snapshots.shared import FieldLine, Header, Message, Notice, Stage, StudyLine
+from kiosk.model.content import Attachment
 from kiosk.model.delivery import Change
 from kiosk.model.matching import Evidence
 from kiosk.model.patient import LocalPatient, PatientIdentity
@@ -136,4 +137,5 @@ class CompareSnapshot:
     goes: tuple[tuple[str, tuple[Goes, ...]], ...] = ()  # by the candidate's key, "" for nobody
     sent: SentCase | None = None
     earlier: tuple[Earlier, ...] = ()  # about none of the candidates
+    reports: tuple[Attachment, ...] = ()  # on the medium, and which study each was put into
     import_only: tuple[Change, ...] = ()  # what keeping them under a number of their own changes

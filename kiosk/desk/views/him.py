@@ -157,6 +157,7 @@ def compare(
         blocked(case, header.operator),
         earlier=memory.of_others(tx, before, shown_keys, operator),
         import_only=writing.import_only(),
+        reports=tx.intakes.attachments(intake.id, case.id),
         goes=going(tx, policy, case, current, now.date()),
         sent=sent_case(tx, policy, case),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from kiosk.desk.snapshots import (
@@ -257,6 +258,8 @@ def _result(tx: Transaction, intake: Intake, cases: tuple[Case, ...]) -> Result:
     patients = tuple(_patient(tx, case) for case in cases)
     ledger = tx.intakes.ledger(intake.id) or Ledger()
     studies = tuple(line for patient in patients for line in patient.studies)
+    brought_in = sum(bool(a.study) for a in tx.intakes.attachments(intake.id))
+    ledger = replace(ledger, report=max(0, ledger.report - brought_in))
     left = tuple(LeftOut(b, getattr(ledger, b)) for b in LEFT_OUT if getattr(ledger, b))
     return Result(
         intake.ticket,

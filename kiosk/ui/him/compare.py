@@ -7,6 +7,7 @@ from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QScrollArea, QWidget
 
 from kiosk.desk.snapshots import CompareSnapshot, Mood, Notice, StudyLine
+from kiosk.model.content import Attachment
 from kiosk.ui.him.decision import Decision
 from kiosk.ui.him.goes import GoesCard, goes_of
 from kiosk.ui.him.grid import CompareGrid, earlier_line, minimum
@@ -168,7 +169,16 @@ class CompareScreen(DeskScreen):
         card.add(grid)
         if (rest := len(snapshot.studies) - 12) > 0:
             card.add(Line(words("label.more-studies", n=rest), "small"))
+        for report in snapshot.reports[:12]:
+            card.add(self._report(report))
         return card
+
+    def _report(self, report: Attachment) -> Line:
+        words, name = self.look.words, safe(report.path.rpartition("/")[2], 48)
+        if report.study:
+            return Line(words("report.in-study", name=name), elide=True)
+        why = words.either(f"report.{report.why}", report.why)
+        return Line(words("report.stays", name=name, why=why), "muted", elide=True)
 
     def _study(self, grid: QGridLayout, number: int, study: StudyLine) -> None:
         words = self.look.words
