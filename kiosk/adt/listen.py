@@ -23,6 +23,8 @@ from kiosk.policy.sections import Adt, Tls
 Handle = Callable[[Sequence[bytes]], Sequence[bytes | None]]
 """Frames in, what goes back on the wire for each, in the same order; None closes the connection
 without an answer, so that the sender sends again."""
+Refused = Callable[[str, str], None]
+"""Told of a peer that was turned away: its address, and why in one word. Called by any thread."""
 
 log = logging.getLogger("kiosk.adt")
 
@@ -31,17 +33,18 @@ _MAX_GROUP = 500
 _CHUNK = 65_536
 
 
-def listen(settings: Adt, handle: Handle) -> Listener:
+def listen(settings: Adt, handle: Handle, refused: Refused = lambda _peer, _why: None) -> Listener:
     """A listener that is up. Raises OSError or ssl.SSLError when the address or the certificates
     cannot be used, ValueError for a peer that is no address or network."""
-    return Listener(settings, handle)
+    return Listener(settings, handle, refused)
 
 
 class Listener:
     """Serves until `close`, which lets what is being handled end and be answered."""
 
-    def __init__(self, settings: Adt, handle: Handle) -> None:
+    def __init__(self, settings: Adt, handle: Handle, refused: Refused) -> None:
         self._settings = settings
+        self._refused = refused
         self._group = _Group(handle)
         self._tls = _context(settings.tls) if settings.tls else None
         self._peers = [ipaddress.ip_network(peer, strict=False) for peer in settings.peers]
@@ -94,6 +97,7 @@ class Listener:
         if not self._allowed(peer):
             log.warning("Connection from %s refused: not among the configured peers.", peer)
             connection.close()
+            self._refused(peer, "peer")
             return
         with self._lock:
             full = len(self._live) >= MAX_CONNECTIONS
@@ -107,6 +111,7 @@ class Listener:
         connection.close()
         if full:
             log.warning("Connection from %s refused: %d are open.", peer, MAX_CONNECTIONS)
+            self._refused(peer, "connections")
 
     def _allowed(self, peer: str) -> bool:
         address = ipaddress.ip_address(peer.partition("%")[0])
@@ -115,25 +120,45 @@ class Listener:
             return address.is_loopback
         return any(address in network for network in self._peers)
 
-    def _serve(self, raw: socket.socket, peer: str) -> None:
+    def _serve(self, connection: socket.socket, peer: str) -> None:
         try:
-            raw.settimeout(self._settings.idle_seconds)
-            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if self._tls is None:
-                self._converse(raw)
-            else:
-                with self._tls.wrap_socket(raw, server_side=True) as secured:
-                    self._converse(secured)
+            connection.settimeout(self._settings.idle_seconds)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._tls is not None:
+                connection = secured = self._wrapped(connection, self._tls)
+                self._shake_hands(secured)
+            self._converse(connection)
         except ssl.SSLError as e:
+            if self._closing:  # by ourselves
+                return
             log.warning("Connection from %s refused: TLS failed (%s).", peer, e.reason)
+            self._refused(peer, "tls")
         except TimeoutError:
             log.info("Connection from %s closed: idle.", peer)
         except OSError as e:
             log.info("Connection from %s lost: %s", peer, e.strerror)
         finally:
             with self._lock:
-                self._live.pop(raw, None)
-            raw.close()
+                self._live.pop(connection, None)
+            connection.close()
+
+    def _wrapped(self, raw: socket.socket, tls: ssl.SSLContext) -> ssl.SSLSocket:
+        with self._lock:  # from here on `raw` is an empty shell
+            thread = self._live.pop(raw)
+            secured = tls.wrap_socket(raw, server_side=True, do_handshake_on_connect=False)
+            self._live[secured] = thread
+        return secured
+
+    def _shake_hands(self, secured: ssl.SSLSocket) -> None:
+        """Cut when the whole takes longer than a silence may: a peer that sends a byte now and
+        then never runs into a time-out."""
+        limit = threading.Timer(self._settings.idle_seconds, _shut, (secured, socket.SHUT_RDWR))
+        limit.daemon = True
+        limit.start()
+        try:
+            secured.do_handshake()
+        finally:
+            limit.cancel()
 
     def _converse(self, connection: socket.socket) -> None:
         idle = self._settings.idle_seconds
@@ -157,7 +182,8 @@ class Listener:
 
 def _shut(connection: socket.socket, how: int) -> None:
     try:
-        connection.shutdown(how)
+        # Not an SSLSocket's own: that would take away the state which its thread is using.
+        socket.socket.shutdown(connection, how)
     except OSError:
         pass  # it is gone already
 

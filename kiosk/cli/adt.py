@@ -6,9 +6,10 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
@@ -21,6 +22,7 @@ from kiosk.cli.context import ConfigOption, JsonOption, fail, opened, say
 from kiosk.cli.receiving import until_told
 from kiosk.model.patient import Identifier, LocalPatient
 from kiosk.model.registration import Applied, Disposition, RegistrationEvent
+from kiosk.model.work import Event
 from kiosk.policy.sections import Adt
 from kiosk.store import Store, StoreUnusable, Transaction
 
@@ -30,6 +32,8 @@ app = typer.Typer(help="Registrations: HL7 v2 ADT from files and from the live f
 
 _REASONS = 5  # the commonest reasons of rejected messages are said
 _GROUP = 1000  # messages to a transaction when loading: more brings nothing
+_AGAIN_SECONDS = 3600.0  # until the same refusal is written once more
+_REFUSED_PEERS = 1000  # addresses and reasons in that time, no more are written
 
 
 class Feed:
@@ -70,6 +74,36 @@ class Feed:
             )
         except adt.Rejected as e:
             return e.applied, e.trigger, e.control_id
+
+
+class Refusals:
+    """Who was turned away, into the journal: each address for each reason once an hour, so that a
+    port scanner fills nothing."""
+
+    def __init__(self, rows: Store, now: Callable[[], float] = time.monotonic) -> None:
+        self._rows = rows
+        self._now = now
+        self._written: dict[tuple[str, str], float] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, peer: str, why: str) -> None:
+        if not self._is_news(peer, why):
+            return
+        try:
+            with self._rows.begin() as tx:
+                data: dict[str, object] = {"peer": peer, "why": why}
+                tx.journal.write(Event("adt.refused", actor="adt", data=data))
+        except StoreUnusable as e:
+            log.error("A refused connection is not in the journal: %s", e)
+
+    def _is_news(self, peer: str, why: str) -> bool:
+        with self._lock:
+            now = self._now()
+            self._written = {k: at for k, at in self._written.items() if now - at < _AGAIN_SECONDS}
+            news = (peer, why) not in self._written and len(self._written) < _REFUSED_PEERS
+            if news:
+                self._written[peer, why] = now
+            return news
 
 
 @app.command()
@@ -135,7 +169,8 @@ def listen(config: ConfigOption = None) -> None:
         settings = context.policy.adt
         ended = until_told()
         try:
-            listener = adt.listen(settings, Feed(context.store, settings).answer)
+            answer = Feed(context.store, settings).answer
+            listener = adt.listen(settings, answer, Refusals(context.store))
         except (OSError, ValueError) as e:
             reason = getattr(e, "strerror", None) or e
             fail(f"Registrations cannot be received on port {settings.port}: {reason}. See [adt].")

@@ -165,8 +165,13 @@ def test_closing_answers_what_is_being_handled() -> None:
 def test_a_peer_that_is_not_configured_is_refused(expected_logs: Callable[..., None]) -> None:
     expected_logs("not among the configured peers")
     elsewhere = SETTINGS.model_copy(update={"peers": ("10.0.0.0/8",)})
-    with listen(elsewhere, accept) as listener, Peer(listener) as peer:
+    told: list[tuple[str, str]] = []
+    with (
+        listen(elsewhere, accept, lambda peer, why: told.append((peer, why))) as listener,
+        Peer(listener) as peer,
+    ):
         assert peer.answer() == ""
+    assert told == [("127.0.0.1", "peer")]
 
 
 def test_a_configured_network_is_served() -> None:
@@ -238,7 +243,8 @@ def test_over_tls_a_peer_without_a_certificate_never_reaches_the_roster(
         return accept(frames)
 
     stranger = Authority(tmp_path, "stranger").issue("nobody")
-    with listen(secured(hospital), handle) as listener:
+    told: list[str] = []
+    with listen(secured(hospital), handle, lambda _, why: told.append(why)) as listener:
         for certificate in (None, stranger):
             context = client(hospital, certificate)
             with pytest.raises((ssl.SSLError, ConnectionError)):
@@ -247,6 +253,34 @@ def test_over_tls_a_peer_without_a_certificate_never_reaches_the_roster(
             plain.send(wrap(hl7()))
             assert plain.answer() == ""
     assert handled == []
+    assert told == ["tls"] * 3
+
+
+@pytest.mark.peer("openssl")
+def test_closing_does_not_wait_for_a_peer_that_says_nothing(hospital: Authority) -> None:
+    """One holds its hand back in the handshake, one after it; each has a minute for it."""
+    context = client(hospital, hospital.issue("registration"))
+    listener = listen(secured(hospital), accept)
+    with Peer(listener) as silent, Peer(listener, context) as shaken:
+        shaken.send(wrap(hl7()))
+        assert shaken.answer() == "MSA|AA|0001"
+        wait_for(lambda: len(listener._live) == 2)
+        closer = threading.Thread(target=listener.close)
+        closer.start()
+        closer.join(10)
+        assert not closer.is_alive()
+        assert silent.answer() == shaken.answer() == ""
+
+
+@pytest.mark.peer("openssl")
+def test_a_handshake_that_drips_is_cut(
+    hospital: Authority, expected_logs: Callable[..., None]
+) -> None:
+    expected_logs("TLS failed")
+    hasty = secured(hospital).model_copy(update={"idle_seconds": 0.2})
+    with listen(hasty, accept) as listener, Peer(listener) as peer:
+        peer.send(b"\x16\x03\x01")
+        assert peer.answer() == ""
 
 
 @pytest.mark.peer("openssl")

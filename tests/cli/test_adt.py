@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from kiosk import store
 from kiosk.adt.mllp import Connection, wrap
-from kiosk.cli.adt import app
+from kiosk.cli.adt import Refusals, app
 from tests.adt.messages import hl7
 
 ROOT = Path(__file__).parents[2]
@@ -133,3 +134,20 @@ def test_a_receiver_killed_at_any_time_has_kept_all_that_it_acknowledged(
     process.wait(20)
     again = kiosk(home, "load", "-", "--json", given=b"".join(person(n) for n in range(1, 101)))
     assert (again["ignored"], again["patients"]) == (100, 100)
+
+
+def test_who_is_turned_away_is_in_the_journal_once_an_hour(tmp_path: Path) -> None:
+    rows = store.open(
+        f"sqlite:///{tmp_path / 'kiosk.db'}",
+        keys_of=lambda _: frozenset(),
+        name_keys_of=lambda _: frozenset(),
+    )
+    at = iter([0.0, 1.0, 2.0, 3600.5])
+    refused = Refusals(rows, lambda: next(at))
+    for peer, why in [("10.0.0.1", "peer"), ("10.0.0.1", "peer"), ("10.0.0.1", "tls")]:
+        refused(peer, why)
+    refused("10.0.0.1", "peer")
+    with rows.read() as tx:
+        said = [(e.kind, e.data["why"]) for e in tx.journal.since(0)]
+    rows.close()
+    assert said == [("adt.refused", "peer"), ("adt.refused", "tls"), ("adt.refused", "peer")]

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, insert, select, update
@@ -15,11 +15,13 @@ from kiosk.model.patient import Identifier, LocalPatient
 from kiosk.model.registration import Applied, Disposition, PatientFields, RegistrationEvent
 from kiosk.store.roster import rows, rules
 from kiosk.store.roster.record import number
+from kiosk.store.roster.sheet import moment
 from kiosk.store.roster.statements import among, insert_rows, insert_tuples, run
 
 Refusal = tuple[Applied, str, str]
 """A message that could not be read as an event: how it is answered, its trigger and control id."""
 
+_AHEAD = timedelta(days=1)  # clocks differ, and a time without a zone may be 14 hours ahead of UTC
 _LONGEST = 250  # of a control id or sender that is kept: later versions allow 199
 
 
@@ -89,6 +91,8 @@ class Authorities:
 class Feed:
     def __init__(self, connection: Connection, now: datetime) -> None:
         self._connection = connection
+        self._latest = (now + _AHEAD).strftime("%Y%m%d%H%M%S")
+        self._arrived = now.strftime("%Y%m%d%H%M%S+0000")
         self._now = now.isoformat(timespec="seconds")
         self._state = self._lock()
         self._authorities = Authorities(connection)
@@ -149,7 +153,11 @@ class Feed:
         if known is not None:
             reason = "The control id was used before, with another content."
             return Applied(Disposition.REJECTED, "AE", 205, "MSH^1^10", reason, "control-id-reused")
-        return rules.apply(self._loaded.sheet, event)
+        if moment(event.recorded_at) <= self._latest:
+            return rules.apply(self._loaded.sheet, event)
+        # Believed, it would outdate all that is true until then: it counts as recorded on arrival.
+        done = rules.apply(self._loaded.sheet, replace(event, recorded_at=self._arrived))
+        return replace(done, exception=done.exception or "recorded-in-the-future")
 
     def _keep(self, event: RegistrationEvent, applied: Applied, raw: bytes) -> None:
         sender, control_id = _key(event)

@@ -383,3 +383,30 @@ def test_a_control_id_used_for_another_content_is_refused(hospital: Hospital, ag
     done = hospital.deliver(again)
     assert (done.ack, done.error, done.location) == ("AE", 205, "MSH^1^10")
     assert hospital.exceptions() == ["control-id-reused"]
+
+
+def test_a_message_from_the_future_does_not_freeze_what_is_true_until_then(
+    hospital: Hospital,
+) -> None:
+    """A sender with its clock years ahead: the next update still counts, and somebody is told."""
+    pid = "PID|1||1^^^MERCY||JONES^ANN||19700203|F"
+    odd = hospital.deliver(hl7("A04", pid, at="20991231", control="a"))
+    assert (odd.disposition, odd.exception) == (Disposition.APPLIED, "recorded-in-the-future")
+    assert hospital.of("1").updated_at < "2099"
+    now = hospital.rows.now().strftime("%Y%m%d%H%M%S+0000")
+    later = hl7("A08", pid.replace("JONES", "GREEN"), at=now, control="b")
+    assert hospital.deliver(later).disposition is Disposition.APPLIED
+    assert hospital.of("1").identity.name.family == "GREEN"
+    assert hospital.exceptions() == ["recorded-in-the-future"]
+
+
+def test_a_merge_from_the_future_is_done_and_later_updates_still_count(
+    hospital: Hospital,
+) -> None:
+    hospital.send("A28", f"1||{ANN}")
+    hospital.send("A28", f"2||{ANN}")
+    hospital.deliver(hl7("A40", "PID|1||1^^^MERCY", "MRG|2^^^MERCY", at="20990101", control="m"))
+    assert hospital.of("2") == hospital.of("1")
+    now = hospital.rows.now().strftime("%Y%m%d%H%M%S+0000")
+    hospital.deliver(hl7("A08", "PID|1||1^^^MERCY||GREEN^ANN", at=now, control="n"))
+    assert hospital.of("1").identity.name.family == "GREEN"
