@@ -9,6 +9,7 @@ from kiosk.coercion.applying import apply, sent_as
 from kiosk.coercion.planning import for_writing, plan, unregistered
 from kiosk.coercion.preparing import prepare
 from kiosk.coercion.recalling import rejection_note, renamed
+from kiosk.coercion.transcoding import transcoded
 
 __all__ = [
     "apply",
@@ -18,5 +19,6 @@ __all__ = [
     "rejection_note",
     "renamed",
     "sent_as",
+    "transcoded",
     "unregistered",
 ]

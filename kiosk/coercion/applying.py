@@ -43,7 +43,7 @@ def apply(source: Path, instance: Instance, plan: Plan) -> Coerced:
         raise CoercionRefused("The file is damaged or unsupported, so it is held and not sent.")
     uid = dict(plan.uids).get(instance.sop_instance_uid, instance.sop_instance_uid)
     try:
-        meta = _meta(instance.sop_class_uid, uid, instance.transfer_syntax_uid)
+        meta = meta_group(instance.sop_class_uid, uid, instance.transfer_syntax_uid)
         data, tail = _read(source, instance, plan)
         header, changes = rewrite(data, encoding_of(instance), plan, uid)
     except Malformed as e:
@@ -96,7 +96,7 @@ def _read(source: Path, instance: Instance, plan: Plan) -> tuple[bytes, Tail]:
         return data, find_tail(f.fileno(), instance.pixel_offset, size, encoding, privates)
 
 
-def _meta(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> bytes:
+def meta_group(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> bytes:
     """Preamble, prefix and group 0002 (PS3.10 7.1): our own, nothing of the medium's survives."""
     for uid in (sop_class_uid, sop_instance_uid, transfer_syntax_uid):
         if not re.fullmatch(r"[0-9.]{1,64}", uid):

@@ -7,7 +7,8 @@ is coerced when its turn comes and streamed: new header from memory, the rest fr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from dataclasses import replace
+from functools import partial
 
 from pydicom.uid import UID
 
@@ -29,6 +30,7 @@ from kiosk.delivery.pacing import Pace
 from kiosk.model.delivery import (
     Answer,
     Attempt,
+    Coerced,
     CoercionRefused,
     InstanceResult,
     Outbound,
@@ -36,6 +38,7 @@ from kiosk.model.delivery import (
 from kiosk.policy.sections import Destination
 
 MAX_CONTEXTS = 128  # odd identifiers 1 to 255, PS3.8 9.3.2.2
+IMPLICIT = "1.2.840.10008.1.2"  # every archive takes it (PS3.5 10.1)
 LOST_IN_A_ROW = 5  # some peers abort for one instance that they cannot parse
 _SLOWEST_FILING = 10_000_000  # bytes a second: a large instance is answered later than a small one
 
@@ -69,11 +72,18 @@ def send(
 
 
 def batches(items: Iterable[Outbound]) -> Iterator[Sequence[Pair]]:
-    """The contexts that are needed, in order of appearance, as many as an association carries."""
+    """The contexts that are needed, in order of appearance, as many as an association carries, each
+    class with the syntax that no archive may refuse."""
     able = filter(_has_context, items)
-    pairs = iter(dict.fromkeys((i.sop_class_uid, i.transfer_syntax_uid) for i in able))
-    while batch := tuple(islice(pairs, MAX_CONTEXTS)):
-        yield batch
+    batch: dict[Pair, None] = {}
+    for sop_class, syntax in dict.fromkeys((i.sop_class_uid, i.transfer_syntax_uid) for i in able):
+        wanted = {(sop_class, syntax): None, (sop_class, IMPLICIT): None}
+        if len(batch | wanted) > MAX_CONTEXTS:
+            yield tuple(batch)
+            batch = {}
+        batch |= wanted
+    if batch:
+        yield tuple(batch)
 
 
 def _has_context(item: Outbound) -> bool:
@@ -98,7 +108,12 @@ class _Sender:
         # 9.3.3.2), and the instances in the others could then not be sent.
         self._proposed = [Proposed(sop_class, (syntax,)) for sop_class, syntax in batch]
         wanted = frozenset(batch)
-        mine = (i for i in items if (i.sop_class_uid, i.transfer_syntax_uid) in wanted)
+        mine = (
+            i
+            for i in items
+            if (i.sop_class_uid, i.transfer_syntax_uid) in wanted
+            and i.sop_instance_uid not in run.results  # its context was in an earlier batch too
+        )
         self._turns = Turns(mine, lambda: run.stopped or stopping())
         self._run = run
 
@@ -166,6 +181,7 @@ class _Sender:
     def _ready(self, association: Association, item: Outbound | None) -> Body | None:
         """The first instance from `item` on that can be sent; those before it have their answer."""
         while item is not None:
+            item = _as_accepted(association, item)
             uid = item.sop_instance_uid
             if association.accepted(item.sop_class_uid, item.transfer_syntax_uid) is None:
                 self._run.answered(uid, Answer.REFUSED, comment=_refusal(association, item))
@@ -228,6 +244,22 @@ class _Sender:
                 retry=False,
             )
         return Then.GO_ON if what.then is Then.ANEW else what.then
+
+
+def _as_accepted(association: Association, item: Outbound) -> Outbound:
+    """`item` as it is where the archive takes that, else in the syntax that every one takes."""
+    if association.accepted(item.sop_class_uid, item.transfer_syntax_uid) is not None:
+        return item
+    if item.transcode is None or association.accepted(item.sop_class_uid, IMPLICIT) is None:
+        return item
+    other = partial(_transcoded, item.transcode, item.coerce)
+    return replace(item, transfer_syntax_uid=IMPLICIT, coerce=other, transcode=None)
+
+
+def _transcoded(
+    transcode: Callable[[Coerced, str], Coerced], coerce: Callable[[], Coerced]
+) -> Coerced:
+    return transcode(coerce(), IMPLICIT)
 
 
 def _refusal(association: Association, item: Outbound) -> str:

@@ -120,13 +120,15 @@ class Coerced:
 class Outbound:
     """One instance to send. `coerce` makes its bytes when the sender is ready for them, so that
     no study is ever in memory; it raises `CoercionRefused` when it cannot be done safely. `sha256`
-    (hex) is of the whole file that it is made from, "" where that is not known."""
+    (hex) is of the whole file that it is made from, "" where that is not known. `transcode` makes
+    of what `coerce` made the same in another transfer syntax without loss, or raises."""
 
     sop_instance_uid: str
     sop_class_uid: str
     transfer_syntax_uid: str
     coerce: Callable[[], Coerced]
     sha256: str = ""
+    transcode: Callable[[Coerced, str], Coerced] | None = None
 
 
 @dataclass(frozen=True, slots=True)

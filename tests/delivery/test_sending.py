@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from pydicom import Dataset, dcmread
 from pydicom.uid import (
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
@@ -16,6 +18,7 @@ from pydicom.uid import (
     generate_uid,
 )
 
+from kiosk.coercion import transcoded
 from kiosk.delivery import send
 from kiosk.model.delivery import (
     Answer,
@@ -105,14 +108,27 @@ def test_a_syntax_that_the_archive_does_not_take_refuses_only_its_instances(
     )
 
 
-def test_an_archive_that_takes_implicit_only_is_not_sent_what_would_need_recoding(
-    tmp_path: Path,
-) -> None:
-    items = [outbound(tmp_path), outbound(tmp_path, syntax=ImplicitVRLittleEndian)]
+def test_an_archive_that_takes_implicit_only_is_sent_the_same_without_vrs(tmp_path: Path) -> None:
+    """Header and pixel head are encoded anew, values and pixels are the same bytes."""
+    items = [
+        replace(outbound(tmp_path, pixels=pixels), transcode=transcoded)
+        for pixels in (2048, 5_000_000)
+    ]
+    items.append(outbound(tmp_path, syntax=ImplicitVRLittleEndian))
     with storescp(tmp_path, "+xi") as peer:
         attempt = send(destination(peer), CALLING, items, nobody, NEVER)
-        assert [r.answer for r in attempt.results] == [Answer.REFUSED, Answer.ACCEPTED]
-        assert peer.data_sets() == sent_data_sets(items[1:])
+        assert [r.answer for r in attempt.results] == [Answer.ACCEPTED] * 3
+        got = {uid: dcmread(path) for uid, path in peer.files().items()}
+    for item in items:
+        found, sent = got[item.sop_instance_uid], read(item.coerce())
+        assert found.file_meta.TransferSyntaxUID == ImplicitVRLittleEndian
+        assert found.PixelData == sent.PixelData
+        assert found.to_json_dict() == sent.to_json_dict()
+
+
+def read(coerced: Coerced) -> Dataset:
+    tail = coerced.tail.read_bytes()[coerced.tail_offset :][: coerced.tail_length]
+    return dcmread(BytesIO(coerced.meta + coerced.header + tail))
 
 
 def test_more_than_128_presentation_contexts_take_several_associations(tmp_path: Path) -> None:
@@ -122,7 +138,19 @@ def test_more_than_128_presentation_contexts_take_several_associations(tmp_path:
     with scripted() as peer:
         attempt = send(destination(peer), CALLING, items, nobody, NEVER)
         assert {r.answer for r in attempt.results} == {Answer.ACCEPTED}
-        assert peer.received == [item.sop_instance_uid for item in items]
+        assert sorted(peer.received) == sorted(item.sop_instance_uid for item in items)
+        assert peer.associations == 2
+
+
+def test_an_instance_whose_context_is_in_two_batches_is_sent_once(tmp_path: Path) -> None:
+    """64 classes fill an association; a 65th syntax of the first class comes in the next."""
+    classes = [f"1.2.840.10008.5.1.4.1.1.{number}" for number in range(1, 65)]
+    items = [outbound(tmp_path, sop_class=c) for c in classes]
+    items += [outbound(tmp_path, sop_class=classes[0], syntax=JPEGBaseline8Bit)]
+    items += [outbound(tmp_path, sop_class=classes[0], syntax=ImplicitVRLittleEndian)]
+    with scripted() as peer:
+        send(destination(peer), CALLING, items, nobody, NEVER)
+        assert sorted(peer.received) == sorted(item.sop_instance_uid for item in items)
         assert peer.associations == 2
 
 

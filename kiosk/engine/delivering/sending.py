@@ -21,6 +21,7 @@ from kiosk.store import Lease, Transaction
 
 TO_SEND = (Answer.PENDING, Answer.RETRY)
 SENT = (Answer.ACCEPTED, Answer.VERIFIED)
+EXPLICIT = "1.2.840.10008.1.2.1"
 BATCH = 50  # results a transaction: a crash repeats at most so many C-STOREs, which is harmless
 ROTTEN = (
     "Its copy in the vault is not what was read any more, so it was not sent. "
@@ -72,6 +73,7 @@ def _outbound(site: Site, ticket: str, instance: Instance, plan: Plan) -> Outbou
         syntax,
         partial(coercion.apply, source, instance, plan),
         "" if made_here(instance.file) else instance.sha256,
+        coercion.transcoded if syntax == EXPLICIT else None,
     )
 
 
