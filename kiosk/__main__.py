@@ -142,6 +142,17 @@ def check(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 
 
 @app.command()
+def conformance(
+    into: Annotated[Path, typer.Argument(help="The folder to write into.")] = Path("docs"),
+) -> None:
+    """Write the DICOM Conformance Statement and the IHE Integration Statement."""
+    from kiosk.cli import stating
+
+    for path in stating.write(into):
+        say(f"{path} is written.")
+
+
+@app.command()
 def ui(
     desk: Annotated[str, typer.Option(help="touch, him or it.")] = "touch",
     language: Annotated[str, typer.Option(help="en, es or de.")] = "en",

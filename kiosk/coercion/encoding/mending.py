@@ -33,6 +33,7 @@ _FORMS = {  # of one value; padding at its end is no part of it
 LEGAL = {vr: re.compile(form) for vr, form in _FORMS.items()}
 _TIMED = frozenset((b"DA", b"TM", b"DT"))
 _LONGEST = {b"LO": 64, b"SH": 16, b"ST": 1024, b"LT": 10240, b"PN": 64}
+TEXTS = frozenset((*_LONGEST, b"UC", b"UT"))
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]")  # never; ESC is the charset's
 _LINES = re.compile(r"[\t\n\f\r]")  # in ST and LT only
 SINGLE = frozenset((b"LT", b"ST", b"UT", b"UR"))  # a backslash in them separates nothing
