@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from kiosk import delivery, media, sandbox
+from kiosk import adt, delivery, media, sandbox
 from kiosk.cli.context import Context, open_all
 from kiosk.model.medium import DriveState
 from kiosk.policy import Policy, idle_rules
@@ -57,6 +57,7 @@ def run(context: Context) -> Iterator[Check]:
     yield _sandbox()
     yield from _drives()
     yield _feed(context)
+    yield from _sources(context)
     yield from _receivers(context)
     yield from _destinations(context)
 
@@ -227,6 +228,22 @@ def _feed(context: Context) -> Check:
     if age > timedelta(hours=context.policy.adt.max_age_hours):
         return Check("registration feed", FAIL, said, "Ask the interface team why it is silent.")
     return Check("registration feed", PASS, said)
+
+
+def _sources(context: Context) -> Iterator[Check]:
+    """Other registers: without one everything goes on, so its absence is no failure."""
+    calling = context.policy.site.ae_title
+    for source in context.policy.source:
+        if source.kind == "worklist":
+            problem = delivery.reach(source, source.calling_ae_title or calling)
+        else:
+            problem = adt.reach(source)
+        name = f"source {source.name}"
+        if problem:
+            fix = "Our own list is used without it. Check its address and who may ask there."
+            yield Check(name, WARN, problem, fix)
+        else:
+            yield Check(name, PASS, f"{source.url or f'{source.host}:{source.port}'} answers")
 
 
 def _receivers(context: Context) -> Iterator[Check]:

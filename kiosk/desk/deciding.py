@@ -92,6 +92,8 @@ class Deciding:
             if (refusal := him.blocked(found, self.operator.name)) is not None:
                 raise Refused(refusal)
             local = _candidate(tx, found, local_key, shown) if action is Action.LINK else None
+            if local is not None and local.source:
+                local = _entered(tx, local)
             resolution = Resolution(
                 action,
                 self.operator.name,
@@ -124,8 +126,19 @@ def _candidate(
     the screen was drawn is refused, for nobody has seen it."""
     listed = {c.local.key: c.local for c in case.proposal.candidates} if case.proposal else {}
     local = tx.roster.get(local_key) if local_key in listed else None
+    if local_key in listed and listed[local_key].source:
+        local = listed[local_key]  # whom only another register knows is as it named him
     if local is None or local.status is not PatientStatus.ACTIVE or local.merged_into:
         raise Refused(say("KX-423"))
     if local.identity != listed[local_key].identity or shown not in (None, local.identity):
+        raise Refused(say("KX-423"))
+    return local
+
+
+def _entered(tx: Transaction, named: LocalPatient) -> LocalPatient:
+    """Whom another register named becomes a record of ours by being chosen; the feed's messages
+    are about it from now on. One of whom the feed told meanwhile is to be looked at first."""
+    local = tx.roster.enter(named)
+    if local is None:
         raise Refused(say("KX-423"))
     return local

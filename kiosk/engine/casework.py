@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from kiosk import coercion, identity
+from kiosk.engine.consulting import named_for
 from kiosk.engine.parts import Settlement, Site
 from kiosk.model.content import InstanceStatus, Study
 from kiosk.model.delivery import CoercionRefused
@@ -70,14 +71,19 @@ def _here_already(site: Site, case: Case) -> tuple[str, ...]:
 
 def propose(site: Site, case: Case) -> Proposal:
     """What the matcher says of a case, with the roster and the earlier decisions of now. Whom a
-    person chose before for the same foreign identity is compared again, however unlike."""
+    person chose before for the same foreign identity is compared again, however unlike. Whom other
+    registers named is compared too, unless our own list settles it without them."""
+    settings, picked = site.policy.identity, case.picked
     with site.store.read() as tx:
         before = tx.decisions.about(case.stated)
         offered = [m.local_key for m in before if m.judgement is Judgement.SAME and m.offered]
         chosen = [local for key in offered if (local := tx.roster.get(key))]
-        found, statistics = candidates(tx, case.stated, case.picked, chosen)
-    settings = site.policy.identity
-    proposal = identity.propose(case.stated, found, statistics, settings, case.picked)
+        found = candidates(tx, case.stated, picked, chosen)
+        named = named_for(tx, case.id)
+        more = candidates(tx, case.stated, picked, (*chosen, *named)) if named else found
+    proposal = identity.propose(case.stated, *found, settings, picked)
+    if more != found and proposal.recommendation is not Recommendation.ACCEPT:
+        proposal = identity.propose(case.stated, *more, settings, picked)
     return replace(proposal, remembered=before)
 
 

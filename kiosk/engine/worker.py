@@ -16,11 +16,13 @@ from functools import partial
 from pathlib import Path
 
 from kiosk.engine import pipeline
+from kiosk.engine.consulting import consult
 from kiosk.engine.drives import Drives
 from kiosk.engine.parts import Settlement, Site
 from kiosk.engine.pipeline import Step
 from kiosk.engine.revisiting import revisit
 from kiosk.engine.telling import Auditor, started, stopped
+from kiosk.policy.sources import Source
 from kiosk.store import DatabaseBusy, Lease, LeaseLost
 
 log = logging.getLogger("kiosk.engine")
@@ -82,6 +84,7 @@ class Engine:
         """Every step at most once, in the caller's thread; whether any had something to do."""
         steps = dict.fromkeys(step for steps in self._resources.values() for step in steps)
         worked = [revisit(self.site), *(self._take(step) for step in steps)]
+        worked += [consult(self.site, source) for source in self.site.policy.source]
         return any(worked)
 
     def run(self) -> None:
@@ -92,6 +95,9 @@ class Engine:
         ]
         threads.append(threading.Thread(target=self._keep_leases, name="leases"))
         threads.append(threading.Thread(target=self._revisit, name="revisit"))
+        for source in self.site.policy.source:
+            name = f"source:{source.name}"
+            threads.append(threading.Thread(target=self._consult, args=(source,), name=name))
         threads.append(threading.Thread(target=self._audit, name="audit"))
         started(self.site)
         self._drives.start()
@@ -130,6 +136,11 @@ class Engine:
             if not self._safely(auditor.tend):
                 self._stopping.wait(IDLE_SECONDS)
         auditor.close()
+
+    def _consult(self, source: Source) -> None:
+        while not self._stopping.is_set():
+            if not self._safely(lambda: consult(self.site, source)):
+                self._stopping.wait(IDLE_SECONDS)
 
     def _look_around(self) -> bool:
         self._drives.tend()

@@ -65,6 +65,9 @@ def _evidence(
     yield _telephone(stated.telephone, other.telephone)
     yield from _namesake(stated, other)
     yield _mother(stated.mother_birth_name, other.mother_birth_name)
+    if local.source:
+        words = f"named by {local.source}, not by our own registration"
+        yield Evidence("source", "queried", 0.0, words)
 
 
 def _names(

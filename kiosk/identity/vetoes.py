@@ -37,6 +37,7 @@ def veto(stated: PatientIdentity, local: LocalPatient, evidence: Sequence[Eviden
             level["identifier"] == "contradicts"
             and "the disc carries our number of another patient"
         )
+        or (local.source and f"only {local.source} knows this patient, our registration does not")
         or ""
     )
 

@@ -148,3 +148,6 @@ class LocalPatient:
     visits: tuple[Visit, ...] = ()
     last_event: str = ""  # trigger and control id of the newest message applied
     updated_at: str = ""  # EVN-2 of it, HL7 DTM
+    # The other register that named this patient, who is no record of the roster; its key is then
+    # `?` and the number: `?0012345^HOSP`.
+    source: str = ""

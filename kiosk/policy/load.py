@@ -37,6 +37,7 @@ from kiosk.policy.sections import (
     Site,
     Stow,
 )
+from kiosk.policy.sources import Source
 
 
 class ConfigError(ValueError):
@@ -54,6 +55,7 @@ class Policy(Section):
     folders: Folders = Folders()
     destination: Annotated[tuple[Destination, ...], Field(max_length=32)] = ()
     routing: Routing = Routing()
+    source: Annotated[tuple[Source, ...], Field(max_length=8)] = ()
     media: Media = Media()
     identity: Identity = Identity()
     coercion: Coercion = Coercion()
@@ -65,10 +67,13 @@ class Policy(Section):
     retry: Retry = Retry()
 
     @model_validator(mode="after")
-    def _destinations_differ(self) -> Policy:
+    def _names_differ(self) -> Policy:
         names = [d.name for d in self.destination]
         if len(set(names)) != len(names):
             raise ValueError("two destinations have the same name")
+        sources = [s.name for s in self.source]
+        if len(set(sources)) != len(sources):
+            raise ValueError("two sources have the same name")
         return self
 
     @model_validator(mode="after")

@@ -20,12 +20,12 @@ from sqlalchemy.exc import DBAPIError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from kiosk.model.delivery import StepStatus
-from kiosk.model.patient import LocalPatient
+from kiosk.model.patient import Identifier, LocalPatient
 from kiosk.model.work import Case, CaseState, DeliveryState, IntakeState
 from kiosk.store import databases
 from kiosk.store.cases import Cases
 from kiosk.store.deliveries import Deliveries
-from kiosk.store.evidence import Decisions
+from kiosk.store.evidence import Decisions, Sources
 from kiosk.store.intakes import Intakes
 from kiosk.store.journal import Journal
 from kiosk.store.outgoing import Commitments, Destinations, Images, Recalls, Steps
@@ -72,9 +72,13 @@ class Transaction:
         self.steps = Steps(connection, self.journal, store.now)
         self.roster = Roster(connection, store.keys_of, store.name_keys_of, store.now)
         self.decisions = Decisions(connection, self.journal, store.now, self._survivor)
+        self.sources = Sources(connection, self.journal, store.now)
 
     def _survivor(self, key: str) -> str:
-        local = self.roster.get(key)
+        """Of a patient whom only another register knew: the record that has the number since."""
+        named = key.startswith("?")
+        local = self.roster.resolve(Identifier.parse(key[1:])) if named else self.roster.get(key)
+        key = local.key if local else key
         while local is not None and local.merged_into:
             key = local.merged_into
             local = self.roster.get(key)

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-from pydicom import dcmread
-from pydicom.data import get_testdata_file
 
-from kiosk.cli.demonstration import discs
 from kiosk.engine import casework
+from kiosk.model.content import Catalog, StatedPatient
 from kiosk.model.matching import Action, Judgement, Recommendation, Resolution
-from kiosk.model.patient import Identifier
-from kiosk.model.work import CaseState
+from kiosk.model.medium import Medium, MediumKind, ReadReport
+from kiosk.model.patient import Identifier, PatientIdentity, PersonName
+from kiosk.model.work import CaseState, IntakeState
 from tests.engine.conftest import ARCHIBALD, PETER, Station
 
 
-def insert(here: Station, folder: Path, number: str = "A100", issuer: str = "ST MARY") -> int:
-    """A disc that the matcher links to the registered Archibald by itself."""
-    image = dcmread(get_testdata_file("MR_small.dcm"))
-    image.PatientName = f"{ARCHIBALD.family}^{ARCHIBALD.given}"
-    image.PatientBirthDate, image.PatientSex = ARCHIBALD.birth_date, ARCHIBALD.sex
-    image.PatientID, image.IssuerOfPatientID = number, issuer
-    source, medium = folder / "one.dcm", folder / f"{len(list(folder.iterdir()))}.iso"
-    image.save_as(source)
-    return here.insert(discs.burn({"A": source}, medium, "KNOWN"))
+def insert(here: Station, number: str = "A100", issuer: str = "ST MARY") -> int:
+    """A disc, read and cataloged, that the matcher links to the registered Archibald by itself."""
+    stated = PatientIdentity(
+        (Identifier(number, issuer),),
+        (PersonName(ARCHIBALD.family, ARCHIBALD.given),),
+        ARCHIBALD.birth_date,
+        ARCHIBALD.sex,
+    )
+    station = here.policy.site.station
+    with here.rows.begin() as tx:
+        medium = Medium(MediumKind.IMAGE, "/nowhere")
+        id = tx.intakes.create(medium, station, "tester").id
+        _, held = tx.intakes.claim(IntakeState.RECEIVED, station, 60)
+        tx.intakes.read(held, ReadReport(medium, 1, 0, 1))
+        _, held = tx.intakes.claim(IntakeState.READ, station, 60)
+        tx.intakes.cataloged(held, Catalog())
+        tx.cases.open(id, StatedPatient(stated))
+    return id
 
 
 def key_of(here: Station, number: str) -> str:
@@ -44,9 +50,9 @@ def say(here: Station, intake: int, action: Action, number: str = "") -> None:
 
 
 @pytest.fixture
-def waiting(here: Station, tmp_path: Path) -> int:
+def waiting(here: Station) -> int:
     """A case of the foreign identity, waiting because the list of patients was empty."""
-    intake = insert(here, tmp_path)
+    intake = insert(here)
     here.work()
     assert here.case(intake).state is CaseState.AWAITING
     return intake
@@ -59,7 +65,7 @@ def refuse(here: Station, intake: int, number: str) -> None:
 
 
 def test_a_refused_candidate_is_never_accepted_for_that_identity(
-    here: Station, waiting: int, tmp_path: Path
+    here: Station, waiting: int
 ) -> None:
     """However well everything agrees; for another foreign identity nothing has changed."""
     here.pass_(hours=25)
@@ -73,7 +79,7 @@ def test_a_refused_candidate_is_never_accepted_for_that_identity(
     assert case.proposal is not None
     assert case.proposal.recommendation is Recommendation.ACCEPT
     assert case.reasons == (casework.REFUSED_BEFORE,)
-    other = insert(here, tmp_path, "A200")
+    other = insert(here, "A200")
     here.work()
     assert here.case(other).reasons == ()
 
@@ -82,14 +88,14 @@ def test_a_refused_candidate_is_never_accepted_for_that_identity(
     ("action", "number"), [(Action.LINK, PETER.number), (Action.IMPORT_ONLY, "")]
 )
 def test_against_an_earlier_decision_nobody_is_accepted(
-    here: Station, tmp_path: Path, action: Action, number: str
+    here: Station, action: Action, number: str
 ) -> None:
     """Another patient, or nobody, was the answer before: a person must look at what differs."""
-    first = insert(here, tmp_path)
+    first = insert(here)
     here.work()
     here.register()
     say(here, first, action, number)
-    second = insert(here, tmp_path)
+    second = insert(here)
     here.work()
     case = here.case(second)
     assert case.reasons == (casework.OTHERWISE_BEFORE,)
@@ -99,13 +105,13 @@ def test_against_an_earlier_decision_nobody_is_accepted(
     ]
 
 
-def test_the_same_decision_as_before_holds_nothing_up(here: Station, tmp_path: Path) -> None:
+def test_the_same_decision_as_before_holds_nothing_up(here: Station) -> None:
     """What the matcher finds by itself needs nobody because somebody found it before."""
-    first = insert(here, tmp_path)
+    first = insert(here)
     here.work()
     here.register()
     say(here, first, Action.LINK, ARCHIBALD.number)
-    second = insert(here, tmp_path)
+    second = insert(here)
     here.work()
     case = here.case(second)
     assert case.state is CaseState.RELEASED
@@ -115,14 +121,12 @@ def test_the_same_decision_as_before_holds_nothing_up(here: Station, tmp_path: P
     assert [m.by for m in case.proposal.remembered] == ["berta"]
 
 
-def test_whom_a_person_chose_is_a_candidate_again_however_unlike(
-    here: Station, tmp_path: Path
-) -> None:
-    first = insert(here, tmp_path)
+def test_whom_a_person_chose_is_a_candidate_again_however_unlike(here: Station) -> None:
+    first = insert(here)
     here.work()
     here.register()
     say(here, first, Action.LINK, PETER.number)
-    second = insert(here, tmp_path)
+    second = insert(here)
     here.work()
     proposal = here.case(second).proposal
     assert proposal is not None

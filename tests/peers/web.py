@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from threading import Event, Thread
 from typing import Any
 
 from tests.peers import LOOPBACK
+from tests.peers.certificates import Issued
 
 
 @dataclass
@@ -58,7 +60,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def web(respond: Callable[[Handler], None]) -> Iterator[Web]:
+def web(respond: Callable[[Handler], None], tls: Issued | None = None) -> Iterator[Web]:
     """`respond` is called once for each request, on a thread of its own."""
     peer = Web("")
     handler = type("Scripted", (Handler,), {"web": peer, "respond": staticmethod(respond)})
@@ -66,7 +68,11 @@ def web(respond: Callable[[Handler], None]) -> Iterator[Web]:
     server.daemon_threads = True
     server.block_on_close = False
     peer.port = server.server_address[1]
-    peer.url = f"http://{LOOPBACK}:{peer.port}/dicom-web"
+    peer.url = f"http{'s' if tls else ''}://{LOOPBACK}:{peer.port}/dicom-web"
+    if tls is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tls.certificate, tls.key)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:

@@ -45,7 +45,10 @@ def worklist(
         header,
         tuple(rows),
         tuple(counts.most_common(6)),
-        feed_notices(tx.roster.last_message_at(), now, max_age),
+        (
+            *feed_notices(tx.roster.last_message_at(), now, max_age),
+            *source_notices(tx, header.station),
+        ),
         tx.journal.last_at("case.decided"),
         sent_rows(tx, tx.recalls.sent(LATELY), "sent"),
     )
@@ -59,6 +62,17 @@ def feed_notices(last: str, now: datetime, max_age: timedelta) -> tuple[Notice, 
     if age <= max_age:
         return ()
     return (Notice(Mood.CARE, say("KX-502", n=int(age.total_seconds() // 3600))),)
+
+
+def source_notices(tx: Transaction, station: str) -> tuple[Notice, ...]:
+    """Another register that does not answer is said: whom only it knows is not found."""
+    return tuple(
+        Notice(
+            Mood.NOTE,
+            say("KX-505", name=each.name, since=datetime.fromisoformat(each.failing_since)),
+        )
+        for each in tx.sources.failing(station)
+    )
 
 
 def _row(tx: Transaction, case: Case, now: datetime) -> WorklistRow:
@@ -153,7 +167,7 @@ def compare(
         case.owner,
         intake.station,
         case.created_at,
-        _moved_notices(case.proposal, current),
+        (*_moved_notices(case.proposal, current), *source_notices(tx, header.station)),
         blocked(case, header.operator),
         earlier=memory.of_others(tx, before, shown_keys, operator),
         import_only=writing.import_only(),
@@ -176,7 +190,9 @@ def _column(
         compare_field(field, stated, local.identity, by_field.get(field)) for field in shown
     )
     others = tuple(
-        e for e in candidate.comparison.evidence if e.field not in shown and abs(e.weight) > 0.05
+        e
+        for e in candidate.comparison.evidence
+        if e.field == "source" or (e.field not in shown and abs(e.weight) > 0.05)
     )
     return CandidateColumn(
         number,

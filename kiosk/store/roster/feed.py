@@ -12,11 +12,22 @@ from typing import Any
 from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, insert, select, update
 
 from kiosk.model.patient import Identifier, LocalPatient
-from kiosk.model.registration import Applied, Disposition, PatientFields, RegistrationEvent
+from kiosk.model.registration import (
+    Applied,
+    Disposition,
+    Kept,
+    PatientFields,
+    RegistrationEvent,
+)
 from kiosk.store.roster import rows, rules
+<<<<<<< HEAD
 from kiosk.store.roster.record import number
 from kiosk.store.roster.sheet import moment
+=======
+from kiosk.store.roster.record import QUERY, number
+>>>>>>> db6bc6b (sources wip)
 from kiosk.store.roster.statements import among, insert_rows, insert_tuples, run
+from kiosk.store.roster.update import created
 
 Refusal = tuple[Applied, str, str]
 """A message that could not be read as an event: how it is answered, its trigger and control id."""
@@ -125,6 +136,31 @@ class Feed:
         outcomes = [self._one(e, raw) for e, raw in settled]
         self._write(keys_of, any(a.ack == "AA" for a in outcomes))
         return outcomes
+
+    def enter(self, local: LocalPatient, keys_of: Callable[[LocalPatient], frozenset[str]]) -> str:
+        """The key of a new record that no message told of; "" when one of its numbers is known.
+        Any registration, an older one too, has the word over it."""
+        who = local.identity
+        fields = PatientFields(
+            who.identifiers,
+            (*who.names, *local.former_names),
+            who.birth_date or Kept.UNCHANGED,
+            who.sex or Kept.UNCHANGED,
+            who.address or Kept.UNCHANGED,
+            who.telephone or Kept.UNCHANGED,
+            who.mother_birth_name or Kept.UNCHANGED,
+            deceased=local.deceased or Kept.UNCHANGED,
+        )
+        event = RegistrationEvent(QUERY, local.source, "", patients=(fields,))
+        event = self._authorities.settled(event)
+        numbers = _numbers([event])
+        self._loaded = rows.open_sheet(self._connection, self._state["next_key"], numbers)
+        sheet, (patient,) = self._loaded.sheet, event.patients
+        if any(sheet.owner(i) for i in patient.identifiers):
+            return ""
+        key = sheet.put(created(sheet.mint(), patient, event)).key
+        self._write(keys_of, heard=False)  # no change of a record that a case could rest on
+        return str(key)
 
     def _load_seen(self, events: Iterable[RegistrationEvent]) -> None:
         for row in among(self._connection, _SEEN, _numbered, {_key(e)[1] for e in events}):

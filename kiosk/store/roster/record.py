@@ -26,6 +26,8 @@ from kiosk.model.patient import (
 
 Number = tuple[str, str]  # value and issuer
 
+QUERY = "QUERY"  # in `last_event`: no message has told of the record yet, another register did
+
 MAX_VISITS = 100  # kept of one record, the newest: they rank candidates, no more
 
 # HL7 table 0203: numbers of accounts, cards and papers. A family shares them, a patient changes
@@ -70,6 +72,10 @@ class Record:
     @property
     def name(self) -> PersonName:
         return self.names[0] if self.names else PersonName()
+
+    @property
+    def only_queried(self) -> bool:
+        return self.last_event.startswith(QUERY)
 
     @property
     def searchable(self) -> bool:

@@ -48,6 +48,13 @@ class Roster:
         an event goes to the quarantine."""
         return Feed(self._connection, self._now()).take(arrived, self._keys_of)
 
+    def enter(self, local: LocalPatient) -> LocalPatient | None:
+        """A record for a patient whom another register named and a person accepted: from now on
+        the feed's messages about its numbers are about it. None when one of them is known: the
+        feed told of it meanwhile."""
+        key = Feed(self._connection, self._now()).enter(local, self._keys_of)
+        return self.get(key) if key else None
+
     def last_message_at(self) -> str:
         """When the feed last said anything, ISO 8601 UTC; "" when it never did."""
         return str(self._connection.execute(select(rows.state.c.last_message_at)).scalar() or "")
@@ -83,7 +90,10 @@ class Roster:
         return int(self._connection.execute(select(rows.state.c.size)).scalar() or 0)
 
     def get(self, key: str) -> LocalPatient | None:
-        """The record itself, merged or not."""
+        """The record itself, merged or not. None for the key of a patient whom only another
+        register knows."""
+        if not key.isdecimal():
+            return None
         found = self._patients(select(rows.patient).where(_ROW.id == int(key)))
         return found[0] if found else None
 

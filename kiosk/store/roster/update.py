@@ -144,8 +144,11 @@ def _newest(visits: tuple[Visit, ...]) -> tuple[Visit, ...]:
 
 def is_overlay(record: Record, fields: PatientFields) -> bool:
     """True when the update describes somebody else: no word of the name is left, and the birth
-    date differs too (or the sex, where a birth date is missing)."""
+    date differs too (or the sex, where a birth date is missing). What another register said of a
+    number is no registration that could be overlaid."""
     if isinstance(fields.names, Kept) or not record.name or is_temporary(record):
+        return False
+    if record.only_queried:
         return False
     old, new = words((*record.names, *record.former)), words(fields.names)
     if not old or not new or old & new:
