@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from kiosk import adt, delivery, media, sandbox
+from kiosk import adt, delivery, identity, media, sandbox
 from kiosk.cli.context import Context, open_all
 from kiosk.model.medium import DriveState
 from kiosk.policy import Policy, idle_rules
@@ -58,6 +58,7 @@ def run(context: Context) -> Iterator[Check]:
     yield from _drives()
     yield _feed(context)
     yield from _sources(context)
+    yield from review_only(context)
     yield from _receivers(context)
     yield from _destinations(context)
 
@@ -230,6 +231,22 @@ def _feed(context: Context) -> Check:
     return Check("registration feed", PASS, said)
 
 
+def review_only(context: Context) -> Iterator[Check]:
+    """A new site's mode, and when its own figures allow more."""
+    if not context.policy.identity.review_only:
+        return
+    with context.store.read() as tx:
+        found = identity.agreement(tx.cases.judged())
+    said = (
+        "Nobody is linked without a person (identity.review_only). Where the matcher would have "
+        f"linked by itself, people agreed {found.agreed} times and differed {found.differed} times."
+    )
+    if found.enough:
+        said += " Your own figures allow more: fewer than 1 in 100 can be wrong."
+        yield Check("review-only mode", PASS, said, "Set identity.review_only = false.")
+    else:
+        said += f" {identity.ENOUGH} times without a difference allow more."
+        yield Check("review-only mode", PASS, said)
 def _sources(context: Context) -> Iterator[Check]:
     """Other registers: without one everything goes on, so its absence is no failure."""
     calling = context.policy.site.ae_title

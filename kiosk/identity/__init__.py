@@ -2,14 +2,19 @@
 
 `keys`/`keys_of` name the roster records worth comparing, `name_keys` the full names whose counts
 the decision needs, `propose` decides, `recompute` proves a stored decision, `resolve` makes the
-link that needs no person. Nothing here reads a database or a clock.
+link that needs no person, `agreement` says how people decided where it would have linked. Nothing
+here reads a database or a clock.
 """
 
 from kiosk.identity.blocking import keys, keys_of, name_keys, name_keys_of
 from kiosk.identity.compare import compare
 from kiosk.identity.decide import propose, recompute, resolve
+from kiosk.identity.trust import ENOUGH, Agreement, agreement
 
 __all__ = [
+    "ENOUGH",
+    "Agreement",
+    "agreement",
     "compare",
     "keys",
     "keys_of",

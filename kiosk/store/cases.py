@@ -94,6 +94,17 @@ class Cases:
         query = _cases().where(patient_case.c.local_key.in_(tuple(local_keys)))
         return tuple(self._case(row) for row in self._connection.execute(query))
 
+    def judged(self, limit: int = 1000) -> tuple[tuple[Proposal, Resolution], ...]:
+        """What the matcher proposed and what a person decided: the newest cases."""
+        query = _cases().where(patient_case.c.state.in_(_DECIDED))
+        newest = query.order_by(patient_case.c.id.desc()).limit(limit)
+        cases = (self._case(row) for row in self._connection.execute(newest))
+        return tuple(
+            (case.proposal, case.resolution)
+            for case in cases
+            if case.proposal and case.resolution and case.resolution.by != "matcher"
+        )
+
     def open_of(self, stated: PatientIdentity) -> tuple[Case, ...]:
         """Cases with this foreign identity that wait, or are resolved and not yet released."""
         waiting = self.in_state(CaseState.AWAITING, CaseState.RESOLVED, limit=5000)
@@ -332,6 +343,7 @@ def _resolved(resolution: Resolution | None) -> dict[str, Any]:
     }
 
 
+_DECIDED = (CaseState.RESOLVED, CaseState.RELEASED, CaseState.DONE, CaseState.REJECTED)
 _JUDGED = {Action.LINK: Judgement.SAME, Action.IMPORT_ONLY: Judgement.NOBODY}
 
 
