@@ -6,8 +6,9 @@ result and journal line together.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,6 +32,8 @@ from kiosk.store.journal import Journal
 from kiosk.store.outgoing import Commitments, Destinations, Images, Recalls, Steps
 from kiosk.store.roster import Roster
 from kiosk.store.tables import mark
+
+log = logging.getLogger("kiosk.store")
 
 Clock = Callable[[], datetime]
 KeysOf = Callable[[LocalPatient], frozenset[str]]
@@ -187,19 +190,43 @@ def open(
         engine = databases.engine(url, password)
     except databases.UnknownDatabase as e:
         raise StoreUnusable(str(e)) from e
-    try:
-        _upgrade(engine)
-    except StoreUnusable:
-        engine.dispose()
-        raise
-    except DBAPIError as e:
-        engine.dispose()
-        reason = " ".join(str(e.orig).split())
-        raise StoreUnusable(
-            f"The database cannot be used ({type(e.orig).__name__}: {reason}). "
-            "No scan was read or lost. Check that it runs, its address, disk and permissions."
-        ) from e
-    return Store(engine, now, keys_of, name_keys_of)
+    with ExitStack() as undo:
+        undo.callback(engine.dispose)
+        try:
+            _upgrade(engine)
+        except DBAPIError as e:
+            reason = " ".join(str(e.orig).split())
+            raise StoreUnusable(
+                f"The database cannot be used ({type(e.orig).__name__}: {reason}). No scan was "
+                "read or lost. Check that it runs, its address, disk and permissions."
+            ) from e
+        store = Store(engine, now, keys_of, name_keys_of)
+        while _index_some(store):
+            pass
+        undo.pop_all()
+    return store
+
+
+_SCHEME, _WANTED, _REACHED = "roster index", "roster index wanted", "roster index reached"
+
+
+def _index_some(store: Store) -> bool:
+    """Where records are indexed under other keys than this program looks for: indexes some of them
+    anew, and says whether to go on. Each part is kept, whatever ends the program in between."""
+    with store.read() as tx:
+        scheme = tx.roster.scheme()
+        if tx.mark("", _SCHEME) == scheme:
+            return False
+    with store.begin() as tx:
+        if tx.mark("", _WANTED) != scheme:
+            if tx.roster.size():
+                log.info("The list of patients is indexed anew. This may take minutes.")
+            tx.roster.forget_index()
+            tx.set_mark("", _WANTED, scheme)
+            tx.set_mark("", _REACHED, 0)
+        last = tx.roster.index_after(tx.mark("", _REACHED))
+        tx.set_mark("", _SCHEME if not last else _REACHED, last or scheme)
+    return bool(last)
 
 
 def _alembic(connection: Connection | None = None) -> Config:

@@ -20,12 +20,8 @@ from kiosk.model.registration import (
     RegistrationEvent,
 )
 from kiosk.store.roster import rows, rules
-<<<<<<< HEAD
-from kiosk.store.roster.record import number
-from kiosk.store.roster.sheet import moment
-=======
 from kiosk.store.roster.record import QUERY, number
->>>>>>> db6bc6b (sources wip)
+from kiosk.store.roster.sheet import moment
 from kiosk.store.roster.statements import among, insert_rows, insert_tuples, run
 from kiosk.store.roster.update import created
 

@@ -83,6 +83,19 @@ class Roster:
         keys = tuple(dict.fromkeys(str(row.patient) for row in found))
         return (int(found[-1].id) if found else last), keys
 
+    # -- its index ---------------------------------------------------------------------------
+
+    def scheme(self) -> int:
+        """Which keys and words records are indexed under: another number, another index."""
+        return rows.scheme(self._keys_of)
+
+    def forget_index(self) -> None:
+        rows.forget_index(self._connection)
+
+    def index_after(self, last: int, limit: int = 1000) -> int:
+        """Indexes the next records after this one; the last of them, 0 when there were none."""
+        return rows.index_after(self._connection, last, self._keys_of, limit)
+
     # -- looking up --------------------------------------------------------------------------
 
     def size(self) -> int:

@@ -30,7 +30,7 @@ from sqlalchemy import (
     update,
 )
 
-from kiosk.model.patient import LocalPatient
+from kiosk.model.patient import Identifier, LocalPatient, PersonName
 from kiosk.store.roster.record import (
     Number,
     Record,
@@ -317,6 +317,50 @@ class Loaded:
             run_all(connection, _FORGET[table], gone)
         for table, pairs in new.items():
             insert_tuples(connection, table, sorted(pairs))  # neighbours share a page
+
+
+def forget_index(connection: Connection) -> None:
+    """Takes away every blocking key and word: `index_after` makes them anew."""
+    for table in (key, word):
+        connection.execute(delete(table))
+
+
+def index_after(connection: Connection, last: int, keys_of: KeysOf, limit: int) -> int:
+    """Enters the blocking keys and words of the next records; the last one's key, 0 after all."""
+    query = select(patient.c.id, patient.c.own, patient.c.viewed).where(patient.c.id > last)
+    found = connection.execute(query.order_by(patient.c.id).limit(limit)).all()
+    records = [decode(row.id, row.viewed or row.own) for row in found]
+    keys = [(k, r.key) for r in records for k in _keys(r, keys_of)]
+    insert_tuples(connection, key, sorted(keys))
+    insert_tuples(connection, word, sorted((w, r.key) for r in records for w in _words(r)))
+    return records[-1].key if records else 0
+
+
+def scheme(keys_of: KeysOf) -> int:
+    """A number that is another one when records would be indexed under other keys or words: made
+    of those of people who between them have everything that keys are made of."""
+    entries = [f"{sorted(_keys(r, keys_of))} {sorted(_words(r))}" for r in _SAMPLES]
+    return hashed("\n".join(entries))
+
+
+_SAMPLES = tuple(
+    Record(
+        number,
+        identifiers=(Identifier(f"00{number}A-7", "M", "MR"), Identifier(f"77{number}", "C")),
+        prior=((Identifier(f"5 {number}", "M"), ""),),
+        names=tuple(map(PersonName.from_dicom, names.split("|"))),
+        former=(PersonName("Schmidt-Öztürk", "Eva"),) if number % 2 else (),
+        birth_date="19700203" if number % 3 else "",
+        sex="MF"[number % 2],
+        address=f"{number} Long Street",
+        telephone=f"555 010{number}",
+    )
+    for number, names in enumerate(
+        "Smith^John^A^^JR|Smyth^Jack;Garcia Lopez^Maria^de los Angeles;O'Neil^Bill;Ünal^Ömer;"
+        "De la Cruz^Peggy;Wang^XiaoDong=王^小東;Müller-Lüdenscheidt^Hans;Al Hassan^Mohammed;"
+        "Baby^Girl A;Kowalski^Aleksander;Nguyen^Thi Lan;MacDonald^Liz".split(";")
+    )
+)
 
 
 def _searched(record: Record) -> tuple[object, ...]:
