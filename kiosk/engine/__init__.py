@@ -2,6 +2,7 @@
 
 from kiosk.engine.delivering import take_report
 from kiosk.engine.parts import Site
+from kiosk.engine.reaching import Place, reach
 from kiosk.engine.worker import AlreadyRunning, Engine, alone, place_of
 
-__all__ = ["AlreadyRunning", "Engine", "Site", "alone", "place_of", "take_report"]
+__all__ = ["AlreadyRunning", "Engine", "Place", "Site", "alone", "place_of", "reach", "take_report"]
