@@ -185,6 +185,7 @@ def test_trying_damage_again_is_said_with_its_longest_time(world: World) -> None
     shown = body(world)
     assert isinstance(shown, Reading)
     assert [(n.message.id, n.message.values) for n in shown.notices] == [("KX-122", {"n": 5})]
+    assert shown.seconds_left == -1
 
 
 def test_an_accepted_case_leads_to_the_result(world: World) -> None:

@@ -228,7 +228,9 @@ TOUCH: dict[str, TouchBody] = {
     "K5-starting-drive": Reading(
         "MAPLE-27", 7, notices=(Notice(Mood.BUSY, say("KX-104", n=12)),), drive="A1"
     ),
-    "K5-scratched": replace(READING, notices=(Notice(Mood.CARE, say("KX-122", n=4)),)),
+    "K5-scratched": replace(
+        READING, notices=(Notice(Mood.CARE, say("KX-122", n=4)),), seconds_left=-1
+    ),
     "K5-copied": replace(
         READING,
         phase=Phase.CHECKING,

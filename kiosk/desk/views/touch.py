@@ -105,6 +105,8 @@ def _copying(tx: Transaction, intake: Intake, now: datetime, signed_in: bool) ->
     phase = Phase.CHECKING if progress.phase == "checking" else Phase.COPYING
     started = datetime.fromisoformat(intake.created_at)
     left = seconds_left(progress.bytes_done, progress.bytes_total, (now - started).total_seconds())
+    if progress.phase == "retrying":
+        left = -1  # the notice says how long this may take
     return Reading(
         intake.ticket,
         intake.id,
