@@ -253,9 +253,7 @@ def _resolution_now(
         otherwise = f"{tx.intakes.get(case.intake).ticket}-{case.id}"
         made = coercion.unregistered(case.stated, otherwise, site.policy)
         return replace(resolution, local=made), ""
-    local = tx.roster.get(resolution.local_key)
-    while local is not None and local.merged_into:
-        local = tx.roster.get(local.merged_into)
+    local = tx.roster.survivor(resolution.local_key)
     if local is None or local.status is not PatientStatus.ACTIVE:
         return resolution, "The local record was closed or put on hold after it was chosen."
     written = coercion.for_writing(local.identity, site.policy)

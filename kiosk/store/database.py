@@ -115,7 +115,9 @@ class Transaction:
     def recall(self, case: Case, code: str, actor: str, data: dict[str, object]) -> None:
         """Takes a case back that went out wrong: nothing more of it is sent, what may have arrived
         is withdrawn, and once that is proved the case is decided anew. Raises IllegalMove."""
-        self.recalls.begin(case, self.deliveries.of_case(case.id), code)
+        sent = self.deliveries.of_case(case.id)
+        self.recalls.begin(case, sent, code)
+        data = data | {"code": code, "studies": sorted({d.study_instance_uid for d in sent})}
         self.recalls.recorded(case, actor, data)
         self.steps.end(case.id, StepStatus.DISCONTINUED)
         self.intakes.reopen(case.intake)

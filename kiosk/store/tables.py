@@ -230,19 +230,6 @@ performed_step = Table(
     Index(None, "told", "due"),
 )
 
-# What others shall be told, by whoever tells them.
-notice = Table(
-    "notice",
-    METADATA,
-    Column("id", ID, primary_key=True),
-    Column("case_id", ID, ForeignKey("patient_case.id"), nullable=False, index=True),
-    Column("kind", String(48), nullable=False),
-    Column("value", PLAIN, nullable=False),
-    Column("created_at", String(32), nullable=False),
-    *_leased(),
-    Index(None, "kind", "due"),
-)
-
 delivery_instance = Table(
     "delivery_instance",
     METADATA,

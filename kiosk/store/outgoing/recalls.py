@@ -30,7 +30,6 @@ from kiosk.store.tables import (
     delivery_instance,
     instance,
     intake,
-    notice,
     patient_case,
     series,
     study,
@@ -91,12 +90,10 @@ class Recalls:
                 self._withdraw(each, code)
 
     def recorded(self, case: Case, actor: str, data: dict[str, object]) -> None:
-        """Who recalled it and why; and a notice to whoever was told of these scans."""
-        self._write(RECALLED, case, data, actor)
-        value = {"local_key": case.resolution.local_key if case.resolution else "", **data}
-        row = {"case_id": case.id, "kind": RECALLED, "value": value}
-        at = self._now().isoformat(timespec="seconds")
-        self._connection.execute(notice.insert().values(row | {"created_at": at}))
+        """Who recalled it and why, and as whose it had gone out: whoever was told of these scans is
+        told by this line."""
+        local_key = case.resolution.local_key if case.resolution else ""
+        self._write(RECALLED, case, data | {"local_key": local_key}, actor)
 
     def by_hand(self, id: int, actor: str, reason: str) -> None:
         """HELD -> ABORTED: a person has taken the images out of that archive."""
@@ -207,9 +204,11 @@ class Recalls:
         rows = self._connection.execute(query.order_by(withdrawal.c.id))
         return tuple(_withdrawal(row) for row in rows)
 
-    def in_state(self, *states: DeliveryState, limit: int = 500) -> tuple[Withdrawal, ...]:
-        query = select(withdrawal).where(withdrawal.c.state.in_(states)).order_by(withdrawal.c.id)
-        return tuple(_withdrawal(row) for row in self._connection.execute(query.limit(limit)))
+    def stuck(self, limit: int = 500) -> tuple[int, ...]:
+        """Recalled cases that some archive keeps from going on."""
+        states = (DeliveryState.HELD, DeliveryState.FAILED)
+        query = select(withdrawal.c.case_id).where(withdrawal.c.state.in_(states)).distinct()
+        return tuple(self._connection.scalars(query.order_by(withdrawal.c.case_id).limit(limit)))
 
     def recalled(self, case_id: int) -> bool:
         """Whether the case was ever recalled."""
@@ -238,11 +237,6 @@ class Recalls:
         return tuple(
             self._connection.scalars(query.order_by(patient_case.c.id.desc()).limit(limit))
         )
-
-    def notices(self) -> tuple[tuple[int, str, dict[str, Any]], ...]:
-        """What others shall be told: case, kind and value, oldest first."""
-        rows = self._connection.execute(select(notice).order_by(notice.c.id))
-        return tuple((row.case_id, row.kind, row.value) for row in rows)
 
     # -- shared ----------------------------------------------------------------------------
 

@@ -114,9 +114,19 @@ class Roster:
         """The patient whom the identifier names today: merges followed to their end. An identifier
         without issuer names nobody."""
         local = self.owner(identifier)
-        while local is not None and local.merged_into:
-            local = self.get(local.merged_into)
-        return local
+        return self.survivor(local.key) if local else None
+
+    def survivor(self, key: str) -> LocalPatient | None:
+        """The record that this one was merged into, directly or not; itself when it was not. Merges
+        in a circle, which only a damaged database can have, lead to nobody."""
+        seen: set[str] = set()
+        while key not in seen:
+            seen.add(key)
+            local = self.get(key)
+            if local is None or not local.merged_into:
+                return local
+            key = local.merged_into
+        return None
 
     def owner(self, identifier: Identifier) -> LocalPatient | None:
         """The record that carries the identifier, or carried it last: merged or not."""
