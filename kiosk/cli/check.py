@@ -52,6 +52,7 @@ def run(context: Context) -> Iterator[Check]:
     yield _database(context)
     yield _journal(context)
     yield from _audit(context)
+    yield from _receivers_of_notices(context)
     yield _disk(context)
     yield _clock(context)
     yield _sandbox()
@@ -61,6 +62,7 @@ def run(context: Context) -> Iterator[Check]:
     yield from review_only(context)
     yield from _receivers(context)
     yield from _destinations(context)
+    yield from _procedure_steps(context)
 
 
 def report(checks: list[Check]) -> dict[str, Any]:
@@ -128,16 +130,26 @@ def _audit(context: Context) -> Iterator[Check]:
     settings = context.policy.audit
     if not settings.host:
         return
-    with context.store.read() as tx:
-        waiting = tx.journal.since(tx.mark(context.policy.site.station, "audit"), 1)
     where = f"{settings.host} port {settings.port}"
+    yield _behind(context, "audit repository", where, "audit")
+
+
+def _receivers_of_notices(context: Context) -> Iterator[Check]:
+    for receiver in context.policy.notify:
+        where = receiver.url or f"{receiver.host} port {receiver.port}"
+        yield _behind(context, f"notices to {receiver.name}", where, f"notify:{receiver.name}")
+
+
+def _behind(context: Context, name: str, where: str, mark: str) -> Check:
+    """How old the oldest line of the journal is that was not passed on yet."""
+    with context.store.read() as tx:
+        waiting = tx.journal.since(tx.mark(context.policy.site.station, mark), 1)
     if not waiting:
-        yield Check("audit repository", PASS, f"{where} has every record")
-        return
+        return Check(name, PASS, f"{where} has everything")
     age = context.store.now() - datetime.fromisoformat(waiting[0].at)
     said = f"The oldest record that {where} does not have is {_minutes(age)} old."
     state = PASS if age < PROMPT else WARN if age < timedelta(days=1) else FAIL
-    yield Check("audit repository", state, said, "" if state == PASS else "Ask who keeps it.")
+    return Check(name, state, said, "" if state == PASS else f"Ask who keeps {where}.")
 
 
 def _minutes(age: timedelta) -> str:
@@ -247,6 +259,8 @@ def review_only(context: Context) -> Iterator[Check]:
     else:
         said += f" {identity.ENOUGH} times without a difference allow more."
         yield Check("review-only mode", PASS, said)
+
+
 def _sources(context: Context) -> Iterator[Check]:
     """Other registers: without one everything goes on, so its absence is no failure."""
     calling = context.policy.site.ae_title
@@ -297,3 +311,15 @@ def _destinations(context: Context) -> Iterator[Check]:
             yield Check(name, FAIL, problem, f"Check that {where} runs and knows {calling}.")
         else:
             yield Check(name, PASS, f"{where} answers")
+
+
+def _procedure_steps(context: Context) -> Iterator[Check]:
+    settings = context.policy.procedure_step
+    if not settings.host:
+        return
+    calling = settings.calling_ae_title or context.policy.site.ae_title
+    where = f"{settings.ae_title} at {settings.host}:{settings.port}"
+    if problem := delivery.echo(settings.peer, calling):
+        yield Check("procedure steps", WARN, problem, "No delivery waits for it. Check the peer.")
+    else:
+        yield Check("procedure steps", PASS, f"{where} answers")

@@ -107,6 +107,7 @@ def test_images_taken_out_by_hand_let_the_case_go_on(world: World, sent: int) ->
     assert shown is not None
     (place,) = shown.places
     assert (place.stage, place.problem) == (Stage.STOPPED, "It takes no notes.")
+    assert [(row.case, row.reasons) for row in lead.worklist().rows] == [(sent, ("recalled",))]
     lead.withdraw_again(place.withdrawal)
     refused("KX-429", lead.taken_out, place.withdrawal, "deleted there")
     with world.store.begin() as tx:

@@ -285,21 +285,6 @@ def test_bytes_that_are_gone_end_the_case_instead_of_reopening_it(
         assert [each for each in archived(archive) if each.SOPClassUID == KEY_OBJECTS]
 
 
-def test_whoever_was_told_of_the_scans_is_to_be_told_of_the_recall(
-    here: Station, known: Path
-) -> None:
-    with to_orthanc(here):
-        here.register()
-        intake = here.insert(known)
-        here.work()
-        recall(here, intake)
-        with here.rows.read() as tx:
-            ((case, kind, value),) = tx.recalls.notices()
-            assert tx.journal.first_broken() is None
-        assert (case, kind) == (here.case(intake).id, "case.recalled")
-        assert value["reason"] == "the wrong man"
-
-
 # -- new UIDs --------------------------------------------------------------------------------------
 
 

@@ -40,6 +40,7 @@ def worklist(
     cases = tx.cases.in_state(CaseState.AWAITING)
     rows = sorted((_row(tx, case, now) for case in cases), key=lambda r: (r.due_at, r.created_at))
     rows += sent_rows(tx, tx.recalls.flagged(), "changed-after-sending")
+    rows += sent_rows(tx, tx.recalls.stuck(), "recalled")
     counts = Counter(code for row in rows for code in row.reasons)
     return WorklistSnapshot(
         header,
@@ -201,7 +202,7 @@ def _column(
         candidate.comparison.weight,
         candidate.comparison.capped_by,
         fields,
-        writing.linked(local.identity),
+        writing.linked(local),
         others,
     )
 
