@@ -59,7 +59,7 @@ def send(
     is raised for what a peer does: see Attempt.problem, retry and pause. ACCEPTED is the peer's
     word only; `verify` proves it.
     """
-    run = Run(report, Pace(destination.megabits))
+    run = Run(report, Pace(destination.megabits, stopping))
     if destination.kind == "stow":
         dicomweb.store(destination, items, run, stopping)
     else:

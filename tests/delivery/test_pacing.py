@@ -8,10 +8,12 @@ from time import monotonic
 import pytest
 
 from kiosk.delivery import send
+from kiosk.delivery.outcome import Run
 from kiosk.delivery.pacing import Pace
+from kiosk.delivery.sending import _Sender, batches
 from kiosk.model.delivery import Answer
 from tests.delivery.instances import CALLING, destination, outbound
-from tests.peers.scripted import scripted
+from tests.peers.scripted import Conversation, scripted
 
 
 def test_turns_follow_each_other_at_the_lines_rate() -> None:
@@ -38,3 +40,24 @@ def test_no_more_is_sent_than_the_line_carries(tmp_path: Path, associations: int
 def test_without_a_limit_pieces_go_through_as_they_are() -> None:
     pieces = [(memoryview(b"a"), False), (memoryview(b"b"), True)]
     assert list(Pace(0.0).over(pieces)) == pieces
+
+
+def test_a_stopped_engine_waits_for_one_large_image_only_so_long(tmp_path: Path) -> None:
+    """A slow peer would hold up its end for hours: the image is aborted, and sent again later."""
+    stopped: list[bool] = []
+    item, more = outbound(tmp_path, pixels=30_000_000), outbound(tmp_path)
+
+    def stop(_number: int, _conversation: Conversation) -> None:
+        stopped.append(True)
+
+    with scripted(midway=stop) as peer:
+        pace = Pace(0.0, lambda: bool(stopped), drain_seconds=0.0)
+        run = Run(lambda result: None, pace)
+        pairs = next(batches([item, more]))
+        sender = _Sender(
+            destination(peer), CALLING, pairs, [item, more], run, lambda: bool(stopped)
+        )
+        sender.send()
+        attempt = run.attempt([item, more])
+    assert [r.answer for r in attempt.results] == [Answer.RETRY, Answer.PENDING]
+    assert peer.received == []

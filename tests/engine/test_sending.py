@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from kiosk.cli.demonstration import discs, registration
 from kiosk.engine import pipeline
@@ -12,6 +16,7 @@ from kiosk.model.delivery import Answer
 from kiosk.model.work import CaseState, DeliveryState, IntakeState
 from kiosk.policy.sections import Destination
 from tests.engine.conftest import ARCHIBALD, Station, policy_for
+from tests.peers.dcmqrscp import dcmqrscp
 from tests.peers.orthanc import Orthanc, orthanc
 from tests.peers.scripted import Conversation, Scripted, scripted
 from tests.peers.storescp import storescp
@@ -229,16 +234,49 @@ def test_what_was_sent_under_another_name_is_sent_again(
     assert attempts(here, again) > 0
 
 
-def test_level_3_means_that_a_sample_came_back_with_our_pixels(
-    here: Station, known: Path, tmp_path: Path
+@contextmanager
+def _dicom(at: Path) -> Iterator[Destination]:
+    with orthanc(at) as archive:
+        yield target(archive)
+
+
+@contextmanager
+def _stow(at: Path) -> Iterator[Destination]:
+    with orthanc(at) as archive:
+        yield Destination(name="PACS", kind="stow", url=archive.url)
+
+
+@contextmanager
+def _dcmqrscp(at: Path) -> Iterator[Destination]:
+    with dcmqrscp(at) as archive:
+        yield Destination(name="PACS", port=archive.port, ae_title=archive.ae_title)
+
+
+@contextmanager
+def _storescp(at: Path) -> Iterator[Destination]:
+    with storescp(at) as archive:
+        yield Destination(name="PACS", port=archive.port, ae_title=archive.ae_title)
+
+
+@pytest.mark.parametrize(
+    ("kind", "level"), [(_dicom, 3), (_stow, 3), (_dcmqrscp, 3), (_storescp, 0)]
+)
+def test_every_kind_of_archive_is_shown_to_have_it_to_the_level_asked(
+    here: Station,
+    known: Path,
+    tmp_path: Path,
+    kind: Callable[[Path], AbstractContextManager[Destination]],
+    level: int,
 ) -> None:
-    with orthanc(folder(tmp_path)) as archive:
-        here.use(policy_for(target(archive, verify_level=3, commitment=False)))
+    """Level 3: a sample came back with our pixels, by C-GET or WADO-RS."""
+    with kind(folder(tmp_path)) as archive:
+        settings = {"verify_level": level, "commitment": False}
+        here.use(policy_for(archive.model_copy(update=settings)))
         here.register()
         intake = here.insert(known)
         here.work()
         proved = here.deliveries(intake)
-    assert {(d.state, d.verify_level) for d in proved} == {(DeliveryState.COMMITTED, 3)}
+    assert {(d.state, d.verify_level) for d in proved} == {(DeliveryState.COMMITTED, level)}
 
 
 def test_other_pixels_under_our_uids_are_held_and_told_to_him(
