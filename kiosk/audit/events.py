@@ -36,6 +36,7 @@ ACCESSED = Code("110103", "DICOM Instances Accessed")
 TRANSFERRED = Code("110104", "DICOM Instances Transferred")
 DELETED = Code("110105", "DICOM Study Deleted")
 IMPORT = Code("110107", "Import")
+QUERY = Code("110112", "Query")
 RECORD = Code("110110", "Patient Record")
 ALERT = Code("110113", "Security Alert")
 
@@ -168,6 +169,14 @@ def _accessed(action: str) -> Callable[[Subject], tuple[AuditMessage, ...]]:
     return told
 
 
+def _query(subject: Subject) -> tuple[AuditMessage, ...]:
+    """A.5.3.10: who was asked about this patient; what came of it is not told."""
+    asked = subject.event.data.get("source")
+    there = Participant(str(asked or "unknown source"), DESTINATION)
+    things = _patients(subject.patients[:1])
+    return (_message(subject, QUERY, "E", (*_people(subject, SOURCE), there), things),)
+
+
 def _record(subject: Subject) -> tuple[AuditMessage, ...]:
     things = _patients(subject.patients[:1])
     return (_message(subject, RECORD, "U", _people(subject, None), things),)
@@ -263,6 +272,7 @@ AUDITED: dict[str, Callable[[Subject], tuple[AuditMessage, ...]]] = {
     "case.decided": _accessed("U"),
     "case.recalled": _accessed("U"),
     "case.rejected": _accessed("U"),
+    "case.source-asked": _query,
     "decision.revoked": _record,
     "delivery.attempt": _begins,
     "delivery.sent": _transferred(SUCCESS),
@@ -287,6 +297,7 @@ SILENT = frozenset(
     delivery.queued delivery.waits delivery.retried delivery.commitment delivery.committed
     delivery.notified delivery.aborted
     withdrawal.committed withdrawal.aborted withdrawal.retried withdrawal.by-hand
+    notice.sent notice.refused
     destination.paused destination.resumed drive.eject-asked drive.eject-failed
     """.split()
 )

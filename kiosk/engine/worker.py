@@ -21,7 +21,7 @@ from kiosk.engine.drives import Drives
 from kiosk.engine.parts import Settlement, Site
 from kiosk.engine.pipeline import Step
 from kiosk.engine.revisiting import revisit
-from kiosk.engine.telling import Auditor, started, stopped
+from kiosk.engine.telling import Auditor, Notifier, started, stopped
 from kiosk.policy.sources import Source
 from kiosk.store import DatabaseBusy, Lease, LeaseLost
 
@@ -99,6 +99,14 @@ class Engine:
             name = f"source:{source.name}"
             threads.append(threading.Thread(target=self._consult, args=(source,), name=name))
         threads.append(threading.Thread(target=self._audit, name="audit"))
+        for receiver in self.site.policy.notify:
+            notifier = Notifier(self.site, receiver)
+            notifier.begin()
+            threads.append(
+                threading.Thread(
+                    target=self._tend, args=(notifier.tend,), name=f"notify:{receiver.name}"
+                )
+            )
         started(self.site)
         self._drives.start()
         for thread in threads:
@@ -132,10 +140,13 @@ class Engine:
 
     def _audit(self) -> None:
         auditor = Auditor(self.site)
-        while not self._stopping.is_set():
-            if not self._safely(auditor.tend):
-                self._stopping.wait(IDLE_SECONDS)
+        self._tend(auditor.tend)
         auditor.close()
+
+    def _tend(self, work: Callable[[], bool]) -> None:
+        while not self._stopping.is_set():
+            if not self._safely(work):
+                self._stopping.wait(IDLE_SECONDS)
 
     def _consult(self, source: Source) -> None:
         while not self._stopping.is_set():

@@ -2,6 +2,7 @@
 
 from kiosk.policy.conditions import Condition, Facts, facts_of
 from kiosk.policy.load import ConfigError, Policy, load, state_folder
+from kiosk.policy.receivers import Receiver
 from kiosk.policy.routing import Route, Routing, Rule, idle_rules, routes
 
 __all__ = [
@@ -9,6 +10,7 @@ __all__ = [
     "ConfigError",
     "Facts",
     "Policy",
+    "Receiver",
     "Route",
     "Routing",
     "Rule",

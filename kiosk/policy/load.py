@@ -17,6 +17,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from kiosk.model.content import Study
 from kiosk.model.patient import LocalPatient
 from kiosk.policy.conditions import facts_of
+from kiosk.policy.receivers import Receiver
 from kiosk.policy.routing import Route, Routing, routes
 from kiosk.policy.sections import (
     Adt,
@@ -62,6 +63,7 @@ class Policy(Section):
     procedure_step: ProcedureStep = ProcedureStep()
     recall: Recall = Recall()
     limits: Limits = Limits()
+    notify: Annotated[tuple[Receiver, ...], Field(max_length=100)] = ()
     audit: Audit = Audit()
     retention: Retention = Retention()
     retry: Retry = Retry()
@@ -74,6 +76,13 @@ class Policy(Section):
         sources = [s.name for s in self.source]
         if len(set(sources)) != len(sources):
             raise ValueError("two sources have the same name")
+        return self
+
+    @model_validator(mode="after")
+    def _receivers_differ(self) -> Policy:
+        names = [r.name for r in self.notify]
+        if len(set(names)) != len(names):
+            raise ValueError("two receivers of notices have the same name")
         return self
 
     @model_validator(mode="after")

@@ -218,6 +218,9 @@ class Coercion(Section):
     # "listed": those of `private_creators` stay, the others are left out.
     private_elements: Literal["keep", "drop", "listed"] = "keep"
     private_creators: tuple[str, ...] = ()
+    # Codes of OBR-4 that order an import of outside scans: the patient's only open order of such a
+    # procedure gives the study its accession number and procedure. With several none is used.
+    import_procedures: tuple[str, ...] = ()
     # Which reports beside the images are put into their study: a PDF as Encapsulated PDF, a JPEG as
     # Secondary Capture, text as a PDF of that text. Text files are mostly about the disc, and HTML
     # and RTF lose their layout: a hospital has to ask for them. Active content is never taken.

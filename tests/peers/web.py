@@ -38,6 +38,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._take(self.rfile.read(int(self.headers.get("Content-Length", "0"))))
 
+    do_PUT = do_POST
+
     def do_GET(self) -> None:
         self._take(b"")
 

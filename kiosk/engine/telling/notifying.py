@@ -1,0 +1,170 @@
+"""The journal's way to those who must know. A mark for each receiver says how far it was told; it
+moves when the receiver has taken the notice, or has said that it never will."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import timedelta
+
+from kiosk import notify
+from kiosk.engine.parts import Site
+from kiosk.model.content import Study
+from kiosk.model.delivery import Answer, Plan
+from kiosk.model.patient import LocalPatient
+from kiosk.model.plain import from_plain
+from kiosk.model.work import Case, Delivery, DeliveryState, Event
+from kiosk.notify import Away, Notice, Refused, Topic
+from kiosk.policy import Receiver, facts_of
+from kiosk.store import Transaction
+
+log = logging.getLogger("kiosk.engine")
+
+AT_ONCE = 50
+ACCESSION_NUMBER = 0x00080050
+PROVED = frozenset({DeliveryState.COMMITTED, DeliveryState.NOTIFIED})
+
+
+class Notifier:
+    """`tend()` tells one receiver of the next things; whether there were any."""
+
+    def __init__(self, site: Site, receiver: Receiver) -> None:
+        self._site = site
+        self._receiver = receiver
+        self._mark = f"notify:{receiver.name}"
+        self._quiet_until = site.now()
+        self._refusals = 0
+
+    def begin(self) -> None:
+        """A receiver that is new here is told of what happens from now on."""
+        with self._site.store.begin() as tx:
+            if not tx.mark(self._site.station, self._mark):
+                tx.set_mark(self._site.station, self._mark, tx.journal.last_id())
+
+    def tend(self) -> bool:
+        if self._site.now() < self._quiet_until:
+            return False
+        with self._site.store.read() as tx:
+            events = tx.journal.since(tx.mark(self._site.station, self._mark), AT_ONCE)
+        for event in events:
+            if not self._pass_on(event):
+                return False
+        return bool(events)
+
+    def _pass_on(self, event: Event) -> bool:
+        """Whether the next line may be looked at."""
+        with self._site.store.read() as tx:
+            notices = self._notices(tx, event)
+        told: list[Event] = []
+        for notice in notices:
+            said: dict[str, object] = {"receiver": self._receiver.name, "topic": notice.topic.value}
+            line = Event("notice.sent", event.intake, event.case, event.delivery, data=said)
+            try:
+                notify.tell(self._receiver, notice)
+            except Away as e:
+                self._back_off(e)
+                return False
+            except Refused as e:
+                log.warning("%s refused a notice for ever: %s", self._receiver.name, e)
+                line = replace(line, kind="notice.refused", data=said | {"problem": str(e)})
+            told.append(line)
+        self._refusals = 0
+        with self._site.store.begin() as tx:
+            for line in told:
+                tx.journal.write(line)
+            tx.set_mark(self._site.station, self._mark, event.id)
+        return True
+
+    def _back_off(self, error: Away) -> None:
+        retry = self._site.policy.retry
+        seconds = min(retry.first_seconds * 2**self._refusals, retry.longest_seconds)
+        self._refusals = min(self._refusals + 1, 30)
+        self._quiet_until = self._site.now() + timedelta(seconds=seconds)
+        log.warning("%s is not told (%s); tried again", self._receiver.name, error)
+
+    def _notices(self, tx: Transaction, event: Event) -> tuple[Notice, ...]:
+        found = notices(self._site, tx, event)
+        wanted = [notice for notice in found if notice[0].topic.value in self._receiver.of]
+        return tuple(notice for notice, study, local in wanted if self._concerns(study, local))
+
+    def _concerns(self, study: Study, local: LocalPatient | None) -> bool:
+        today = self._site.now().date()
+        site = self._site.policy.site
+        return any(
+            self._receiver.when.holds(facts_of(study, series, local, site, today))
+            for series in study.series
+        )
+
+
+Told = tuple[Notice, Study, LocalPatient | None]
+
+
+def notices(site: Site, tx: Transaction, event: Event) -> tuple[Told, ...]:
+    """What one journal line means to somebody outside: mostly nothing."""
+    if event.case is None or event.intake is None:
+        return ()
+    if event.kind == "case.recalled":
+        case = tx.cases.get(event.case)
+        studies = (tx.cases.study(outline.id) for outline in tx.cases.outlines(case.id))
+        return tuple(_notice(site, tx, event, case, study, Topic.RECALLED) for study in studies)
+    if event.delivery is None or event.kind not in ("delivery.committed", "delivery.held"):
+        return ()
+    case, delivery = tx.cases.get(event.case), tx.deliveries.get(event.delivery)
+    if delivery.state is DeliveryState.ABORTED:
+        return ()  # taken back meanwhile, and its study has other UIDs by now
+    study = next(s for _, s in tx.cases.studies(case.id) if _same(s, delivery))
+    if event.kind == "delivery.held":
+        return (_notice(site, tx, event, case, study, Topic.HELD),)
+    siblings = [d for d in tx.deliveries.of_case(case.id) if _same(study, d)]
+    last = all(d.state in PROVED for d in siblings) and not any(
+        later.kind == "delivery.committed" and later.delivery in {d.id for d in siblings}
+        for later in tx.journal.of(case=case.id)
+        if later.id > event.id
+    )
+    return (_notice(site, tx, event, case, study, Topic.AVAILABLE),) if last else ()
+
+
+def _same(study: Study, delivery: Delivery) -> bool:
+    return study.study_instance_uid == delivery.study_instance_uid
+
+
+def _accession(tx: Transaction, case: Case, study: Study) -> str:
+    """Ours, of the order that it was filed under: the disc's own may be another study's here."""
+    rows = {s.study_instance_uid: row for row, s in tx.cases.studies(case.id)}
+    plain = tx.cases.plan(rows[study.study_instance_uid])
+    plan = from_plain(Plan, plain) if plain else None
+    attributes = plan.attributes if plan else ()
+    return next((a.value for a in attributes if a.tag == ACCESSION_NUMBER), "")
+
+
+def _notice(
+    site: Site, tx: Transaction, event: Event, case: Case, study: Study, topic: Topic
+) -> Told:
+    assert event.intake is not None
+    resolution = case.resolution
+    local = tx.roster.get(resolution.local_key) if resolution and resolution.local_key else None
+    identity = (resolution.local if resolution else None) or case.stated
+    deliveries = [d for d in tx.deliveries.of_case(case.id) if _same(study, d)]
+    arrived = [tx.deliveries.counts(d.id).get(Answer.VERIFIED, 0) for d in deliveries]
+    problem = event.data.get("problem") or event.data.get("code") or ""
+    notice = Notice(
+        f"K{event.id}-{study.study_instance_uid[-40:]}"[:50],
+        topic,
+        event.at,
+        tx.intakes.get(event.intake).ticket,
+        identity,
+        study.study_instance_uid,
+        study.date,
+        study.description,
+        _accession(tx, case, study),
+        tuple(sorted({series.modality for series in study.series if series.modality})),
+        len(study.series),
+        min(arrived, default=0),
+        len(study.instances),
+        study.institution,
+        tuple(d.destination for d in deliveries if d.state in PROVED),
+        str(problem),
+        site.policy.site.institution or site.policy.site.name,
+        site.station,
+    )
+    return notice, study, local
