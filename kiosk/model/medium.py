@@ -54,9 +54,9 @@ class Drive:
 
 @dataclass(frozen=True, slots=True)
 class Medium:
-    """A medium's identity. `fingerprint` is `sha256:` over its volume descriptors, its first folders
-    and the start of its DICOMDIR (or the names and sizes of a folder or ZIP): equal for the same
-    disc put in again."""
+    """A medium's identity. `fingerprint` is `sha256:` over its volume descriptors, its first
+    folders and the start of its DICOMDIR (or the names and sizes of a folder or ZIP): equal for the
+    same disc put in again."""
 
     kind: MediumKind
     location: str  # device node or path; where it was, not what it is

@@ -26,10 +26,10 @@ from kiosk.desk.snapshots import (
 from kiosk.desk.views.touch import seconds_left
 from kiosk.model.content import Finding, Ledger, SeenStudy, Severity, StatedPatient, Verdict
 from kiosk.model.delivery import Answer
-from kiosk.model.medium import DriveState, Progress, Span
+from kiosk.model.medium import Drive, DriveState, MediumKind, Progress, Span
 from kiosk.model.patient import Identifier, PersonName
-from kiosk.model.work import CaseState, DeliveryState
-from tests.desk.conftest import JANE, JON, MARY, World, study
+from kiosk.model.work import CaseState, DeliveryState, Event
+from tests.desk.conftest import DISC, JANE, JON, MARY, World, study
 
 SCRATCH = (Span(260_096, 2048),)
 
@@ -53,6 +53,82 @@ def test_without_a_disc_the_screen_is_idle_and_shows_the_drives(world: World) ->
     shown = body(world)
     assert isinstance(shown, Idle)
     assert [(d.name, d.state) for d in shown.drives] == [("Left drive", DriveState.TRAY_OPEN)]
+
+
+STICK = Drive("S1", "/dev/sdb", "Stick", DriveState.DISC_OK, MediumKind.USB, ("/dev/sdb1",))
+
+
+def test_a_drive_that_is_missing_is_shown_and_a_stick_only_while_it_is_there(world: World) -> None:
+    world.drive(DriveState.UNPLUGGED)
+    with world.store.begin() as tx:
+        tx.intakes.set_drive("kiosk-1", STICK)
+    shown = body(world)
+    assert isinstance(shown, Idle)
+    lines = [(d.name, d.state.value, d.stick) for d in shown.drives]
+    assert lines == [("Left drive", "unplugged", False), ("Stick", "disc-ok", True)]
+    with world.store.begin() as tx:
+        tx.intakes.set_drive("kiosk-1", replace(STICK, state=DriveState.UNPLUGGED))
+    shown = body(world)
+    assert isinstance(shown, Idle)
+    assert len(shown.drives) == 1
+
+
+def test_a_stick_that_is_copied_may_be_pulled_out_while_it_is_there(world: World) -> None:
+    """KX-106, from when it is read until it is gone; there is no tray to open."""
+    with world.store.begin() as tx:
+        tx.intakes.set_drive("kiosk-1", STICK)
+    medium = replace(DISC, kind=MediumKind.USB, location="/dev/sdb1")
+    world.report = replace(world.report, medium=medium)
+    world.insert(medium)
+    shown = body(world)
+    assert isinstance(shown, Reading)
+    assert (shown.drive, shown.notices) == ("", ())
+    world.read()
+    shown = body(world)
+    assert isinstance(shown, Reading)
+    assert (shown.drive, [n.message.id for n in shown.notices]) == ("", ["KX-106"])
+    with world.store.begin() as tx:
+        tx.intakes.set_drive("kiosk-1", replace(STICK, state=DriveState.UNPLUGGED))
+    shown = body(world)
+    assert isinstance(shown, Reading)
+    assert shown.notices == ()
+
+
+def test_a_drive_that_did_not_open_says_how_to_get_the_disc_out(world: World) -> None:
+    """KX-107, until the disc is out."""
+    world.drive(DriveState.DISC_OK)
+    intake = world.insert()
+    world.read()
+    with world.store.begin() as tx:
+        tx.journal.write(Event("drive.eject-failed", intake=intake))
+    shown = body(world)
+    assert isinstance(shown, Reading)
+    assert [n.message.id for n in shown.notices] == ["KX-107"]
+    world.drive(DriveState.TRAY_OPEN)
+    shown = body(world)
+    assert isinstance(shown, Reading)
+    assert shown.notices == ()
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "message"),
+    [
+        ("medium-removed", ProblemKind.PULLED, "KX-110"),
+        ("medium-swapped", ProblemKind.PULLED, "KX-111"),
+        ("medium-unsupported", ProblemKind.UNREADABLE, "KX-216"),
+        ("medium-packed", ProblemKind.UNREADABLE, "KX-217"),
+        ("udisks-failed", ProblemKind.UNREADABLE, "KX-205"),
+        ("drive-sick", ProblemKind.UNREADABLE, "KX-203"),
+    ],
+)
+def test_why_nothing_was_read_is_said_with_what_to_do(
+    world: World, code: str, kind: ProblemKind, message: str
+) -> None:
+    world.insert()
+    world.fail(Finding(code, Severity.ERROR))
+    shown = body(world)
+    assert isinstance(shown, Problem)
+    assert (shown.kind, shown.message.id) == (kind, message)
 
 
 def test_a_disc_that_is_in_is_being_read(world: World) -> None:

@@ -222,6 +222,12 @@ TOUCH: dict[str, TouchBody] = {
     "K1-one-drive-sick": Idle(
         (DRIVES[0], replace(DRIVES[1], state=DriveState.SICK)), (Notice(Mood.NOTE, say("KX-150")),)
     ),
+    "K1-stick": Idle(
+        (
+            replace(DRIVES[0], state=DriveState.UNPLUGGED),
+            DriveLine("S1", "Stick of the patient", DriveState.DISC_OK, stick=True),
+        )
+    ),
     "K1-intake-off": Idle(DRIVES, off=say("KX-501")),
     "K5-first-seconds": Reading("MAPLE-27", 7, drive="A1"),
     "K5-reading": READING,

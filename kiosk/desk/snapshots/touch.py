@@ -13,9 +13,12 @@ from kiosk.model.patient import PatientIdentity
 
 @dataclass(frozen=True, slots=True)
 class DriveLine:
+    """A drive, or a stick that is plugged in."""
+
     serial: str
     name: str
     state: DriveState
+    stick: bool = False
 
 
 @dataclass(frozen=True, slots=True)

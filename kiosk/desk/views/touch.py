@@ -33,6 +33,7 @@ from kiosk.desk.views.rows import HIM, case_lines, reason_codes
 from kiosk.model.content import Ledger, Severity
 from kiosk.model.delivery import Change, Plan
 from kiosk.model.matching import Action, Candidate
+from kiosk.model.medium import DriveState, MediumKind
 from kiosk.model.plain import from_plain
 from kiosk.model.work import Case, CaseState, Intake, IntakeState
 from kiosk.store import Transaction
@@ -83,8 +84,11 @@ def current(tx: Transaction, station: str, now: datetime) -> Intake | None:
 
 def _idle(tx: Transaction, station: str) -> Idle:
     """An archive that does not answer is a word here, not an alarm."""
-    drives = tx.intakes.drives(station)
-    lines = tuple(DriveLine(d.serial, d.name or d.device, d.state) for d in drives)
+    lines = tuple(
+        DriveLine(d.serial, d.name or d.device, d.state, d.kind is MediumKind.USB)
+        for d in tx.intakes.drives(station)
+        if d.kind is MediumKind.OPTICAL or d.state is not DriveState.UNPLUGGED
+    )
     away = any(each.failing_since for each in tx.destinations.all(station))
     return Idle(lines, (Notice(Mood.NOTE, say("KX-150")),) if away else ())
 
@@ -92,7 +96,7 @@ def _idle(tx: Transaction, station: str) -> Idle:
 def _copying(tx: Transaction, intake: Intake, now: datetime, signed_in: bool) -> Reading:
     said = verdict.at_first_look(tx, intake, signed_in)
     studies = verdict.studies_seen(tx, intake) if signed_in else ()
-    before = verdict.again(tx, intake)
+    before = verdict.of_medium(tx, intake)
     progress = tx.intakes.progress(intake.id)
     if progress is None:
         seconds = int((now - datetime.fromisoformat(intake.created_at)).total_seconds())
@@ -144,7 +148,7 @@ def _checking(tx: Transaction, intake: Intake, signed_in: bool) -> Reading:
         files_done=files,
         files_total=files,
         studies=verdict.studies_seen(tx, intake) if signed_in else (),
-        notices=verdict.again(tx, intake),
+        notices=verdict.of_medium(tx, intake),
         copied=True,
         drive=verdict.drive_of(tx, intake),
     )
@@ -176,7 +180,7 @@ def _matching(tx: Transaction, intake: Intake, cases: tuple[Case, ...]) -> Readi
         notices=(
             *verdict.changed(tx, intake, cases, len(studies)),
             *verdict.damage(tx, intake, studies, ledger),
-            *verdict.again(tx, intake),
+            *verdict.of_medium(tx, intake),
         ),
         copied=True,
         drive=verdict.drive_of(tx, intake),
@@ -249,7 +253,7 @@ def _him(tx: Transaction, intake: Intake, cases: tuple[Case, ...]) -> HimFinishe
         (
             *verdict.changed(tx, intake, cases, len(studies)),
             *verdict.damage(tx, intake, studies, ledger),
-            *verdict.again(tx, intake),
+            *verdict.of_medium(tx, intake),
         ),
         verdict.drive_of(tx, intake),
         verdict.read_on(tx, intake),
@@ -273,7 +277,7 @@ def _result(tx: Transaction, intake: Intake, cases: tuple[Case, ...]) -> Result:
         (
             *verdict.changed(tx, intake, cases, len(studies)),
             *verdict.damage(tx, intake, studies, ledger),
-            *verdict.again(tx, intake),
+            *verdict.of_medium(tx, intake),
         ),
         verdict.drive_of(tx, intake),
         verdict.read_on(tx, intake),
@@ -333,6 +337,12 @@ PROBLEMS: dict[str, tuple[ProblemKind, str]] = {
     "medium-audio": (ProblemKind.NO_SCANS, "KX-212"),
     "medium-blank": (ProblemKind.NO_SCANS, "KX-211"),
     "medium-missing": (ProblemKind.PULLED, "KX-110"),
+    "medium-removed": (ProblemKind.PULLED, "KX-110"),
+    "medium-swapped": (ProblemKind.PULLED, "KX-111"),
+    "medium-unsupported": (ProblemKind.UNREADABLE, "KX-216"),
+    "medium-packed": (ProblemKind.UNREADABLE, "KX-217"),
+    "udisks-failed": (ProblemKind.UNREADABLE, "KX-205"),
+    "drive-sick": (ProblemKind.UNREADABLE, "KX-203"),
     "medium-unreadable": (ProblemKind.UNREADABLE, "KX-201"),
     "reader-stalled": (ProblemKind.UNREADABLE, "KX-203"),
 }

@@ -21,6 +21,7 @@ NO_SCANS = {
     "viewer-only": "KX-214",
     "locked": "KX-221",
     "unreadable": "KX-201",
+    "unsupported": "KX-216",
     "unsafe": "KX-231",
     "unsure": "verdict.reading",
 }
@@ -111,6 +112,23 @@ def _holds(found: Verdict, cases: tuple[Case, ...], studies: int) -> bool:
         cases[0].stated.name,
         cases[0].stated.birth_date,
     )
+
+
+def of_medium(tx: Transaction, intake: Intake) -> tuple[Notice, ...]:
+    """Whether it can come out, and whether it was here before."""
+    return (*_leaving(tx, intake), *again(tx, intake))
+
+
+def _leaving(tx: Transaction, intake: Intake) -> tuple[Notice, ...]:
+    """KX-106 where a stick may be pulled out, KX-107 where a drive keeps its disc."""
+    if intake.state is IntakeState.RECEIVED:
+        return ()
+    at = intake.medium.location
+    drives = tx.intakes.drives(intake.station)
+    if any(at in d.volumes for d in drives if d.state is DriveState.DISC_OK):
+        return (Notice(Mood.GOOD, say("KX-106")),)
+    kept = any(e.kind == "drive.eject-failed" for e in tx.journal.of(intake=intake.id))
+    return (Notice(Mood.CARE, say("KX-107")),) if kept and drive_of(tx, intake) else ()
 
 
 def again(tx: Transaction, intake: Intake) -> tuple[Notice, ...]:

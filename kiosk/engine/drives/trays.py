@@ -52,4 +52,6 @@ def _open(site: Site, device: str) -> None:
     except media.MediaError as e:
         with site.store.begin() as tx:
             data: dict[str, object] = {"device": device, "why": e.finding.detail}
-            tx.journal.write(Event("drive.eject-failed", data=data))
+            here = (i for i in tx.intakes.recent() if i.station == site.station)
+            inside = next((i.id for i in here if i.medium.location == device), None)
+            tx.journal.write(Event("drive.eject-failed", intake=inside, data=data))

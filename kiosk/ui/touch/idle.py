@@ -21,6 +21,7 @@ DRIVES: dict[DriveState, Mood] = {
     DriveState.NOT_READY: Mood.BUSY,
     DriveState.DISC_OK: Mood.BUSY,
     DriveState.SICK: Mood.STOP,
+    DriveState.UNPLUGGED: Mood.STOP,
 }
 
 
@@ -81,7 +82,8 @@ def _drive(look: Look, drive: DriveLine) -> Card:
     card.inside.addWidget(Picture(look.theme, "drive", "muted", 10.0))
     texts = column(spacing=look.theme.px("gap", 0.4))
     texts.addWidget(Line(safe(drive.name, 24), "strong"))
-    word = look.words(f"drive.{drive.state.value}")
+    in_it = drive.stick and drive.state is DriveState.DISC_OK
+    word = look.words("drive.stick" if in_it else f"drive.{drive.state.value}")
     texts.addWidget(StateChip(look, DRIVES[drive.state], word))
     card.inside.addLayout(texts)
     card.setAccessibleName(f"{safe(drive.name, 24)}: {word}")
