@@ -172,7 +172,7 @@ class Look:
     def _say_frames(self, file: StagedFile, header: Header, source: FileSource) -> None:
         """Which frames are hurt, where the file has several and tells."""
         behind = Span(source.size, 1 << 40)  # of a file that is shorter than it says
-        hurt = hurt_frames(header, source, file.missing or (behind,))
+        hurt = hurt_frames(header, source, file.missing or (behind,), self._budget)
         if hurt:
             which = in_words(hurt)
             said = f"Frames {which} of {header.frames} are damaged or missing."

@@ -23,8 +23,10 @@ from kiosk.fileset.header.file import Budget, read_header
 from kiosk.fileset.header.source import MemorySource
 from kiosk.fileset.header.stated import Statements
 from kiosk.fileset.header.tags import OF_INSTANCE
+from kiosk.model.medium import FileState
 from tests.fileset.dicomdirs import dicomdir, image_record, one_series
 from tests.fileset.staged import catalog, charset_sample, image, part10, sample
+from tests.fileset.test_frames import compressed, native
 
 DIRECTORY = dicomdir(one_series(*(image_record(f"IM\\IM{n}", f"1.2.{n}") for n in range(6))))
 SEEDS: list[Callable[[], bytes]] = [
@@ -36,6 +38,8 @@ SEEDS: list[Callable[[], bytes]] = [
     lambda: sample("image_dfl.dcm"),
     lambda: sample("nested_priv_SQ.dcm"),
     lambda: charset_sample("chrH32.dcm"),
+    lambda: compressed(table=True)[0],
+    lambda: native()[0],
     lambda: DIRECTORY,
 ]
 
@@ -74,9 +78,15 @@ def test_any_mutation_of_a_file_is_one_file_in_one_bucket(
     with TemporaryDirectory() as folder:
         found = catalog(
             Path(folder),
-            {"DICOMDIR": mutated(DIRECTORY, seed, blows), "IM/IM1": data, "IM/IM2": data[:999]},
+            {
+                "DICOMDIR": mutated(DIRECTORY, seed, blows),
+                "IM/IM1": data,
+                "IM/IM2": data[:999],
+                "IM/IM3": data,
+            },
+            {"IM/IM3": FileState.HURT},
         )
-    assert found.ledger.files == 3
+    assert found.ledger.files == 4
 
 
 @settings(max_examples=200)

@@ -6,20 +6,23 @@ import struct
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
-from kiosk.fileset.header.file import Header, native_bits
+from kiosk.fileset.header.file import Budget, Header, native_bits
 from kiosk.fileset.header.source import Source
 from kiosk.model.medium import Span
 
-_MOST_FRAMES = 1_000_000
+_MOST_FRAMES = 100_000
 _ITEM = b"\xfe\xff\x00\xe0"
 
 
-def hurt_frames(header: Header, source: Source, missing: Iterable[Span]) -> list[tuple[int, int]]:
+def hurt_frames(
+    header: Header, source: Source, missing: Iterable[Span], budget: Budget
+) -> list[tuple[int, int]]:
     """The frames, from 1, that the missing byte ranges of the file touch, as the fewest (first,
     last); none where a file of several frames does not tell where they lie, and of a file of one.
-    """
-    if not 1 < header.frames <= _MOST_FRAMES:
+    Each frame is paid for as ten elements."""
+    if not 1 < header.frames <= _MOST_FRAMES or budget.elements < 10 * header.frames:
         return []
+    budget.elements -= 10 * header.frames
     hit = native(header, missing) if header.is_native else encapsulated(header, source, missing)
     return _fewest(hit)
 
