@@ -13,7 +13,7 @@ from typing import Any
 
 from kiosk import adt, delivery, identity, media, sandbox
 from kiosk.cli.context import Context, open_all
-from kiosk.model.medium import DriveState
+from kiosk.model.medium import DriveState, MediumKind
 from kiosk.policy import Policy, idle_rules
 from kiosk.store import StoreUnusable
 
@@ -209,7 +209,7 @@ def _still_held() -> str:
 
 
 def _drives() -> Iterator[Check]:
-    drives = media.drives()
+    drives = [d for d in media.drives() if d.kind is MediumKind.OPTICAL]
     if not drives:
         yield Check(
             "drives",
@@ -222,6 +222,18 @@ def _drives() -> Iterator[Check]:
         name = f"drive {drive.device}"
         said = f"{drive.name or 'optical drive'}: {drive.state.value}"
         yield Check(name, FAIL if sick else PASS, said, "Replace it." if sick else "")
+    yield _disk_service()
+
+
+def _disk_service() -> Check:
+    if why := media.cannot_mount():
+        return Check(
+            "disk service",
+            WARN,
+            f"{why}: USB sticks and discs in other formats cannot be read.",
+            "Install udisks2, and let this account mount by polkit (installer/50-kiosk.rules).",
+        )
+    return Check("disk service", PASS, "UDisks2 mounts sticks and other formats for this account")
 
 
 def _feed(context: Context) -> Check:

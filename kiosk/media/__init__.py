@@ -2,7 +2,7 @@
 once and copied as staged, hashed files; the drives they come in. Everything on a medium is
 hostile, every file on it is accounted for, and nothing on it is ever run, followed or altered."""
 
-from kiosk.media.drives import Mount, Mounts, Watch, drives, eject, watch
+from kiosk.media.drives import Mount, Mounts, Watch, cannot_mount, drives, eject, watch
 from kiosk.media.glimpse import glimpse
 from kiosk.media.opening import identify
 from kiosk.media.reading import read
@@ -13,6 +13,7 @@ __all__ = [
     "Mount",
     "Mounts",
     "Watch",
+    "cannot_mount",
     "drives",
     "eject",
     "glimpse",

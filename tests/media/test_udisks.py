@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.media import MediaError, Mounts, eject
+from kiosk.media import MediaError, Mounts, cannot_mount, eject
 from tests.media.images import burn, some_files
 from tests.peers.udisks import UDisks, Volume, system_bus, udisks
 
@@ -218,3 +218,18 @@ def test_without_udisks_nothing_is_mounted_and_nothing_stays(
     with system_bus(monkeypatch):
         assert refusal(lambda: mounts.at(drive).__enter__()) == "udisks-failed"
     assert notes(tmp_path) == []
+
+
+# -- what `kiosk check` asks -----------------------------------------------------------------------
+
+
+def test_whether_this_account_may_mount_is_asked_of_polkit(service: UDisks) -> None:
+    assert cannot_mount() == ""
+    service.allowed.clear()
+    assert cannot_mount() == "polkit does not let this account mount"
+    assert "Mount" not in service.asked
+
+
+def test_a_system_without_udisks_cannot_mount(monkeypatch: pytest.MonkeyPatch) -> None:
+    with system_bus(monkeypatch):
+        assert "does not answer" in cannot_mount()

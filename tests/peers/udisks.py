@@ -23,6 +23,7 @@ from dbus_fast.aio import MessageBus
 
 from tests.peers import require
 
+POLKIT = "org.freedesktop.PolicyKit1"
 U, ROOT = "org.freedesktop.UDisks2", "/org/freedesktop/UDisks2"
 
 
@@ -49,6 +50,7 @@ class UDisks:
     asked: list[str] = field(default_factory=list)
     options: list[str] = field(default_factory=list)
     refuse: dict[str, str] = field(default_factory=dict)  # member: name of the error
+    allowed: set[str] = field(default_factory=lambda: {f"{U.lower()}.filesystem-mount"})  # polkit's
     mounting: threading.Event = field(default_factory=threading.Event)
     may_mount: threading.Event = field(default_factory=threading.Event)
 
@@ -69,7 +71,10 @@ class UDisks:
     # -- the service's side ----------------------------------------------------------------
 
     def answer(self, message: Message) -> Message | None:
-        if message.destination != U or message.message_type is not MessageType.METHOD_CALL:
+        if (
+            message.destination not in (U, POLKIT)
+            or message.message_type is not MessageType.METHOD_CALL
+        ):
             return None
         member = str(message.member)
         self.asked.append(member)
@@ -127,6 +132,11 @@ class UDisks:
         del self.volumes[str(message.path).rpartition("/")[2]]
         return "", []
 
+    def _CheckAuthorization(self, message: Message) -> tuple[str, list[Any]]:
+        subject, action = message.body[:2]
+        assert subject[1]["name"].value == message.sender, "one may ask for oneself only"
+        return "(bba{ss})", [[action in self.allowed, False, {}]]
+
     def _Eject(self, _message: Message) -> tuple[str, list[Any]]:
         return "", []
 
@@ -183,6 +193,7 @@ def _served(answer: Callable[[Message], Message | None]) -> Iterator[None]:
         bus = await MessageBus(bus_type=BusType.SYSTEM, negotiate_unix_fd=True).connect()
         bus.add_message_handler(answer)
         await bus.request_name(U)
+        await bus.request_name(POLKIT)
         ready.set()
         await ended.wait()
         bus.disconnect()

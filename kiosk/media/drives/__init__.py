@@ -4,7 +4,7 @@ the system's disk service for what the kernel grants to nobody but root."""
 
 from kiosk.media.drives.mounts import Mounts
 from kiosk.media.drives.optical import await_disc, disc_kind, eject, last_session
-from kiosk.media.drives.udisks import Mount
+from kiosk.media.drives.udisks import Mount, cannot_mount
 from kiosk.media.drives.watching import Watch, drives, watch
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Mounts",
     "Watch",
     "await_disc",
+    "cannot_mount",
     "disc_kind",
     "drives",
     "eject",

@@ -7,12 +7,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
-from dbus_fast import BusType, DBusError, Message, MessageType
+from dbus_fast import BusType, DBusError, Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 from dbus_fast.errors import AuthError, DBusFastError
 
 NAME = "org.freedesktop.UDisks2"
 ROOT = "/org/freedesktop/UDisks2"
+_POLKIT = "org.freedesktop.PolicyKit1"
 _PREFIX = f"{NAME}.Error."
 
 T = TypeVar("T")
@@ -42,6 +43,20 @@ class UDisks2:
         """A method of one of its own interfaces."""
         return await self._call(path, f"{NAME}.{interface}", member, signature, *body, fds=fds)
 
+    async def may(self, action: str) -> bool:
+        """Whether polkit lets this process have it done without being asked anything."""
+        subject = ["system-bus-name", {"name": Variant("s", str(self._bus.unique_name))}]
+        message = Message(
+            destination=_POLKIT,
+            path="/org/freedesktop/PolicyKit1/Authority",
+            interface=f"{_POLKIT}.Authority",
+            member="CheckAuthorization",
+            signature="(sa{sv})sa{ss}us",
+            body=[subject, f"org.freedesktop.udisks2.{action}", {}, 0, ""],
+        )
+        (answer,) = await self._send(message)
+        return bool(answer[0])
+
     async def known(self) -> Known:
         manager = "org.freedesktop.DBus.ObjectManager"
         (objects,) = await self._call(ROOT, manager, "GetManagedObjects", "")
@@ -65,6 +80,9 @@ class UDisks2:
             body=list(body),
             unix_fds=list(fds),
         )
+        return await self._send(message)
+
+    async def _send(self, message: Message) -> list[Any]:
         answer = await self._bus.call(message)
         if answer.message_type is MessageType.ERROR:
             raise Refusal(str(answer.error_name).removeprefix(_PREFIX))

@@ -74,6 +74,19 @@ def unmount(location: Path) -> None:
             raise _no_help(e) from e
 
 
+def cannot_mount() -> str:
+    """Why this account cannot have anything mounted, "" when it can."""
+
+    async def talk(service: UDisks2) -> bool:
+        await service.known()
+        return await service.may("filesystem-mount")
+
+    try:
+        return "" if converse(talk, _EJECT_SECONDS) else "polkit does not let this account mount"
+    except Refusal as e:
+        return f"UDisks2 or polkit does not answer ({e.why})"
+
+
 async def _mount(service: UDisks2, location: Path) -> Mount:
     if location.is_block_device():
         return await _mount_below(service, await _block(service, location))
