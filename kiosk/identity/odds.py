@@ -81,7 +81,7 @@ BIRTH_DATE: Final = {
     "different": -11.0,
     "missing": 0.0,
 }
-NEW_YEAR: Final = -7.5  # 1 January is given to people whose birthday nobody knows
+NEW_YEAR: Final = -8.7  # to people whose birthday nobody knows: worth no more than the year
 BOTH_NEW_YEAR: Final = -2.0  # 1 January of two years: two people, more likely than one slip
 
 SEX: Final = {"same": 1.0, "conflict": -6.5, "missing": 0.0}
@@ -203,16 +203,21 @@ def odds_of(comparisons: Sequence[Comparison], given: Priors) -> float:
 def one_person(comparison: Comparison, size: int) -> float:
     """The probability that two records of the index are one person's, from one held against the
     other: an open duplicate, a twin, or two people who agree by chance. Name, birth date and sex
-    alone never make it: two people may share them, and who is who is then not for us to say."""
+    alone hardly make it, and not where they live and are called elsewhere: twins of one name exist,
+    and who is who is then not for us to say."""
     level = {e.field: e.level for e in comparison.evidence}
+    contact = [e for e in comparison.evidence if e.field in ("address", "telephone")]
     if comparison.capped_by:
         return 0.0
-    at_home = [e.weight for e in comparison.evidence if e.field in ("address", "telephone")]
     alike = comparison.weight
     if level["birth_date"] != "exact":
-        alike -= sum(at_home)  # relatives of one name live there too
-    elif not any(at_home) and level.get("middle") not in ("exact", "initial"):
-        alike -= NAME_ALONE
+        alike -= sum(e.weight for e in contact)  # relatives of one name live there too
+    elif level.get("middle") not in ("exact", "initial"):
+        said = {e.level for e in contact}
+        if "same" not in said:
+            if "different" in said:
+                return 0.0
+            alike -= NAME_ALONE
     duplicate = DUPLICATES / max(size, 1) * math.exp2(alike)
     twin = TWINS / max(size, 1) * math.exp2(twin_weight(comparison))
     return duplicate / (duplicate + twin + 1)

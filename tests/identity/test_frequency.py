@@ -128,6 +128,22 @@ def test_a_rare_name_alone_tells_a_duplicate_and_a_common_one_does_not() -> None
     assert "another registered person fits equally well" in why(proposal)
 
 
+def test_two_of_one_name_who_live_elsewhere_are_two_people() -> None:
+    """Twins of one name exist, and a rare name then proves nothing."""
+    one = registered("1", "PATTY^GEORGE", address="8573 OWEN AVE", telephone="7134355248")
+    other = registered("2", "PATTY^GEORGE", address="3144 AKERS TER", telephone="7134144620")
+    rare = index(f_PATTY=2, g_GEORGE=20, n_GEORGE_PATTY=2)
+    proposal = decided(on_disc("PATTY^GEORGE"), rare, one, other)
+    assert "another registered person fits equally well" in why(proposal)
+
+
+def test_a_birthday_on_1_january_is_worth_the_year() -> None:
+    stated, local = on_disc("YUSUF^OMAR", "19760101"), registered("1", "YUSUF^OMAR", "19760101")
+    proposal = decided(stated, index(f_YUSUF=400, g_OMAR=200, n_OMAR_YUSUF=30), local)
+    assert 5 < weight(proposal, "birth_date") < 6.5
+    assert proposal.recommendation is Recommendation.REVIEW
+
+
 def test_relatives_at_one_address_are_no_duplicates() -> None:
     """Sisters of one name, both born on some 1 January."""
     home = {"address": "12 ELM ST"}
