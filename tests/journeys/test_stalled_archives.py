@@ -3,19 +3,15 @@ worker and nothing else, and the engine ends when it is told to (faults 19-24)."
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-
-import pytest
 
 from kiosk.cli.demonstration import registration
 from tests import discs
 from tests.peers.scripted import Conversation, scripted
-from tests.station import Station, dicom, station, until
+from tests.station import PATIENCE, Station, dicom, station, until
 
 OFF = "verify_level = 0\ncommitment = false\nanswer_seconds = 5\n"
-Peer = Callable[[Conversation], None]
 
 
 def never_answers_the_association(conversation: Conversation) -> None:
@@ -29,24 +25,25 @@ def stops_reading(conversation: Conversation) -> None:
     conversation.hang()
 
 
-@pytest.mark.parametrize("act", [never_answers_the_association, stops_reading])
-def test_an_archive_that_stalls_holds_up_nobody_else(tmp_path: Path, act: Peer) -> None:
+def test_archives_that_stall_hold_up_nobody_else(tmp_path: Path) -> None:
     with (
-        scripted(on_associate=act) as stalled,
+        scripted(on_associate=never_answers_the_association) as silent,
+        scripted(on_associate=stops_reading) as stuck,
         scripted() as well,
         station(
             tmp_path,
-            dicom(stalled.port, "A") + OFF,
-            dicom(well.port, "B", "VNA") + OFF,
+            dicom(silent.port, "A") + OFF,
+            dicom(stuck.port, "B", "VNA") + OFF,
+            dicom(well.port, "C", "CLINIC") + OFF,
         ) as here,
     ):
         ready(here)
         with here.engine() as engine:
             here.insert(discs.marlowe(tmp_path))
-            until(lambda: bool(stalled.said), "the stalled archive has our association")
+            until(lambda: bool(silent.said and stuck.said), "both have our association")
             until(lambda: len(well.received) == 7, "the other archive has all images")
             engine.terminate()
-            assert engine.wait(60) == 0
+            assert engine.wait(PATIENCE) == 0
 
 
 def ready(here: Station) -> None:
