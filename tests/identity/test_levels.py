@@ -125,6 +125,37 @@ def test_names_in_their_own_characters_are_compared() -> None:
     assert levels(identified(on_disc("YAMADA^TAROU"), local))["family"] == "exact"
 
 
+@pytest.mark.parametrize(
+    ("stated", "local", "same"),
+    [
+        ("김^희호", "Gim^Hyi-Ho=金^희호=김^희호", False),  # Hanja is another spelling
+        ("=김^희호", "Gim^Hyi-Ho=김^희호", True),
+        ("ヤマダ^タロウ", "やまだ^たろう", True),  # the two kana are one
+        ("王^小明", "Wang^Xiaoming=王小明", True),
+        ("王^明", "Wang^Fang=王^芳", False),
+    ],
+)
+def test_characters_agree_or_not(stated: str, local: str, same: bool) -> None:
+    """PS3.5 annexes H and I: the second group as the alphabetic one, divided or not."""
+    found = levels(identified(on_disc(stated), registered("1", local)))
+    assert (found.get("name") == "ideographic") is same
+
+
+def test_a_spanish_double_name_is_recognised_by_either_half_and_in_either_order() -> None:
+    """The paternal name alone, the maternal one alone, both exchanged, a new second name."""
+    expected = {
+        "GARCIA": "part",
+        "LOPEZ": "part",
+        "LOPEZ GARCIA": "exact",
+        "GARCIA-LOPEZ": "exact",
+        "GARCIA RUIZ": "one-of-two",
+        "RUIZ": "different",
+    }
+    for family, level in expected.items():
+        local = registered("1", "GARCIA LOPEZ^ANA")
+        assert levels(identified(on_disc(f"{family}^ANA"), local))["family"] == level, family
+
+
 def test_a_name_in_another_script_is_missing_not_different() -> None:
     found = levels(identified(on_disc("محمد^علي"), registered("1", "ALI^MOHAMED")))
     assert found["family"] == "missing"
