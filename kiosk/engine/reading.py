@@ -17,6 +17,11 @@ from kiosk.model.work import Intake
 from kiosk.sandbox import JobFailed
 from kiosk.store import Lease, Transaction
 
+LIST_DAMAGED = {"directory-damaged", "descriptors-damaged", "folder-unreadable"}
+NO_LIST = (
+    "No scans were found on this disc, but its list of files is damaged: they may be there. Clean "
+    "the disc and read it again, try another drive, or ask the sender for a copy."
+)
 ONLY_PACKED = (
     "There are no scans on this disc that can be read, but packed files. The scans may be in them: "
     "unpack them on another computer and bring the folder, or ask the sender for a plain disc."
@@ -129,6 +134,8 @@ def refused(catalog: Catalog) -> Finding | None:
         if finding.severity is Severity.ERROR:
             return finding
     codes = {finding.code for finding in catalog.findings}
+    if codes & LIST_DAMAGED:
+        return Finding("medium-unreadable", Severity.ERROR, detail=NO_LIST)
     if "packed" in codes:
         return Finding("packed", Severity.ERROR, detail=ONLY_PACKED)
     if "music-or-film" in codes and not catalog.ledger.report and not catalog.ledger.viewer:

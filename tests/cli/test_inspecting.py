@@ -1,0 +1,130 @@
+"""`kiosk inspect`: its document is the contract's (CLI.md), and what it says is what is there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kiosk.cli.demonstration.discs import burn
+from kiosk.cli.inspecting import inspect
+from kiosk.model.patient import PersonName
+from kiosk.policy import Policy
+from tests.media.images import extent
+
+SHAPE: dict[str, Any] = {
+    "medium": {"kind", "label", "filesystem", "fileset_id", "fingerprint"},
+    "dicomdir": {"present", "usable", "listed", "listed_missing", "unlisted"},
+    "ledger": {
+        *("files", "directories", "ok", "damaged", "duplicate", "unsupported", "dicomdir"),
+        *("report", "viewer", "other", "unreadable", "refused"),
+    },
+}
+PATIENT = {"patient_id", "issuer", "name", "birth_date", "sex", "studies"}
+STUDY = {
+    *("study_instance_uid", "date", "description", "accession_number", "institution", "series"),
+}
+SERIES = {"series_instance_uid", "modality", "description", "instances"}
+INSTANCE = {
+    *("sop_instance_uid", "sop_class_uid", "transfer_syntax_uid", "path", "bytes", "sha256"),
+    "status",
+}
+DISCS = [
+    ("D02_two_patients", 0),
+    ("D05_missing_refs", 4),
+    ("D12_multisession", 0),
+    ("D15b_no_dicom", 5),
+]
+
+
+def sound(document: dict[str, Any]) -> dict[str, Any]:
+    """The document after a look at each of its parts: exactly the contract's keys, a ledger that
+    balances."""
+    assert set(document) == {"medium", "dicomdir", "patients", "ledger", "findings"}
+    for part, keys in SHAPE.items():
+        assert set(document[part]) == keys
+    for patient in document["patients"]:
+        assert set(patient) == PATIENT
+        for study in patient["studies"]:
+            assert set(study) == STUDY
+            for series in study["series"]:
+                assert set(series) == SERIES
+                assert all(set(each) == INSTANCE for each in series["instances"])
+    assert all(set(f) == {"code", "severity", "where", "detail"} for f in document["findings"])
+    ledger = document["ledger"]
+    buckets = sum(n for name, n in ledger.items() if name not in ("files", "directories"))
+    assert ledger["files"] == buckets
+    parsed: dict[str, Any] = json.loads(json.dumps(document))
+    return parsed
+
+
+@pytest.mark.parametrize(("disc", "code"), DISCS)
+def test_the_document_of_a_real_disc_agrees_with_its_truth(
+    disc: str, code: int, corpus: Path
+) -> None:
+    """Every instance with its UIDs, path, size, hash and patient, and nothing else."""
+    document, ended = inspect(corpus / "discs" / "out" / f"{disc}.iso", Policy())
+    found = sound(document)
+    truth = json.loads((corpus / "discs" / "truth" / f"{disc}.json").read_text())
+    assert ended == code
+    stated = {
+        (
+            each["path"],
+            each["sop_instance_uid"],
+            each["bytes"],
+            each["sha256"],
+            study["study_instance_uid"],
+            patient["patient_id"],
+            patient["name"],
+        )
+        for patient in found["patients"]
+        for study in patient["studies"]
+        for series in study["series"]
+        for each in series["instances"]
+    }
+    assert stated == {
+        (
+            f["path"],
+            f["sop_uid"],
+            f["size"],
+            f["sha256"],
+            f["study"],
+            f["patient_id"],
+            PersonName.from_dicom(f["patient_name"]).to_dicom(),
+        )
+        for f in truth["files"]
+        if f["kind"] == "dicom"
+    }
+    assert found["ledger"]["files"] == len(truth["files"])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code", "finding"),
+    [
+        ("blank.iso", bytes(1 << 20), 5, "medium-blank"),
+        ("noise.iso", bytes(n * 197 % 251 for n in range(300_000)), 4, "medium-unreadable"),
+        ("none.zip", b"PK\3\4 and nothing of the kind", 4, "medium-unreadable"),
+    ],
+)
+def test_what_cannot_be_read_has_the_same_document(
+    name: str, content: bytes, code: int, finding: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    document, ended = inspect(tmp_path / name, Policy())
+    assert [f["code"] for f in sound(document)["findings"]] == [finding]
+    assert ended == code
+
+
+def test_a_disc_whose_list_of_files_is_lost_is_not_called_empty(tmp_path: Path) -> None:
+    """Its only folder is zeros: the scans may be there."""
+    image = burn({"IM1": b"DICM" * 500}, tmp_path / "disc.iso", "LOST")
+    root = extent(image, "/")
+    data = bytearray(image.read_bytes())
+    data[root : root + 2048] = bytes(2048)
+    image.write_bytes(data)
+    document, ended = inspect(image, Policy())
+    codes = [f["code"] for f in sound(document)["findings"]]
+    assert codes == ["directory-damaged", "medium-unreadable"]
+    assert ended == 4
