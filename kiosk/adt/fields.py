@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 
 from kiosk.adt.er7 import Segment
-from kiosk.model.patient import Identifier, PersonName, Visit
+from kiosk.model.patient import Identifier, Order, PersonName, Visit
 from kiosk.model.registration import NULL, Kept, PatientFields
 
 _SEX = {"M": "M", "F": "F", "O": "O", "U": "", "N": "", "A": "", "MALE": "M", "FEMALE": "F"}
@@ -228,13 +228,30 @@ def _visit(by_name: dict[str, Segment], trigger: str) -> Visit | None:
         pv1.first(3) if pv1 else "",
         starts_at,
         _status(by_name, trigger),
+        _ordered(by_name) if trigger[0] == "O" else None,
     )
+
+
+def _ordered(by_name: dict[str, Segment]) -> Order | None:
+    """What is ordered (IHE RAD-4: IPC, or OBR-18 to 20 and ZDS before v2.5)."""
+    obr, ipc, zds = by_name.get("OBR"), by_name.get("IPC"), by_name.get("ZDS")
+    if obr is None:
+        return None
+    code, meaning, scheme = ([*map(obr.text, obr.components(obr.field(4))), "", "", ""])[:3]
+
+    def one(of_ipc: int, of_obr: int) -> str:
+        return (ipc.first(of_ipc) if ipc else "") or (obr.first(of_obr) if of_obr else "")
+
+    study = one(3, 0) or (zds.first(1) if zds else "")
+    return Order(one(1, 18), (code, meaning, scheme), one(2, 19), one(4, 20), study)
 
 
 def _status(by_name: dict[str, Segment], trigger: str) -> str:
     orc = by_name.get("ORC")
     if trigger[0] == "O" and orc and orc.first(1).upper() in _CANCELLED_ORDERS:
         return "cancelled"
+    if trigger[0] == "O" and orc and orc.first(5).upper() == "CM":
+        return "finished"
     return _VISIT_STATUS.get(trigger, "")
 
 

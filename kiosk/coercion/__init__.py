@@ -6,7 +6,7 @@ byte for byte, however often it runs. Pixel data are never changed.
 """
 
 from kiosk.coercion.applying import apply, sent_as
-from kiosk.coercion.planning import for_writing, plan, unregistered
+from kiosk.coercion.planning import for_writing, import_order, plan, unregistered
 from kiosk.coercion.preparing import prepare
 from kiosk.coercion.recalling import rejection_note, renamed
 from kiosk.coercion.transcoding import transcoded
@@ -14,6 +14,7 @@ from kiosk.coercion.transcoding import transcoded
 __all__ = [
     "apply",
     "for_writing",
+    "import_order",
     "plan",
     "prepare",
     "rejection_note",

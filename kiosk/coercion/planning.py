@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -11,9 +12,9 @@ from kiosk import __version__
 from kiosk.coercion.foreseeing import foreseen
 from kiosk.coercion.wording import attribute, clip, code, exact, person_name, sequence
 from kiosk.model.content import Said, StatedPatient, Study
-from kiosk.model.delivery import Attribute, CoercionRefused, ImportOrder, Plan
+from kiosk.model.delivery import Attribute, Code, CoercionRefused, ImportOrder, Plan
 from kiosk.model.matching import Action, Resolution
-from kiosk.model.patient import Identifier, PatientIdentity
+from kiosk.model.patient import Identifier, PatientIdentity, Visit
 from kiosk.policy import Policy
 
 MANUFACTURER = "Kiosk"
@@ -28,7 +29,6 @@ def plan(
     policy: Policy,
     at: str,
     order: ImportOrder | None = None,
-    *,
     reason: str = "COERCE",
 ) -> Plan:
     """What will be written into every header of `study`, given who decided what about `stated`.
@@ -103,6 +103,31 @@ def unregistered(stated: PatientIdentity, otherwise: str, policy: Policy) -> Pat
     number = f"X{base64.b32encode(digest).decode()[:12] if known else otherwise}"
     issuer = policy.coercion.import_only_issuer
     return replace(stated, identifiers=(Identifier(number, issuer),))
+
+
+def import_order(visits: Iterable[Visit], policy: Policy) -> ImportOrder | None:
+    """The patient's only open order for an import of outside scans; None when there is none, or
+    several, among which nobody has chosen."""
+    wanted = policy.coercion.import_procedures
+    found = [
+        (visit, visit.order)
+        for visit in visits
+        if visit.order is not None
+        and visit.order.procedure[0] in wanted
+        and visit.status not in ("finished", "cancelled")
+    ]
+    if len(found) != 1:
+        return None
+    visit, order = found[0]
+    code, meaning, scheme = order.procedure
+    return ImportOrder(
+        order.accession_number or visit.number,
+        order.study_instance_uid,
+        order.requested_procedure_id,
+        meaning,
+        order.scheduled_step_id,
+        procedure_codes=(Code(code, scheme, meaning or code),) if scheme else (),
+    )
 
 
 def _moment(at: str) -> str:

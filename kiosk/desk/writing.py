@@ -9,9 +9,9 @@ from datetime import datetime
 
 from kiosk import coercion
 from kiosk.model.content import StatedPatient, Study
-from kiosk.model.delivery import Change, CoercionRefused
+from kiosk.model.delivery import Change, CoercionRefused, ImportOrder
 from kiosk.model.matching import Action, Resolution
-from kiosk.model.patient import PatientIdentity
+from kiosk.model.patient import LocalPatient, PatientIdentity
 from kiosk.model.work import Case
 from kiosk.policy import Policy
 from kiosk.store import Transaction
@@ -37,9 +37,11 @@ class Writing:
         reason = "CORRECT" if rejected else "COERCE"
         return cls(patient, policy, now.isoformat(), otherwise, reason)
 
-    def linked(self, local: PatientIdentity) -> tuple[Change, ...]:
+    def linked(self, local: LocalPatient) -> tuple[Change, ...]:
         """Every change in the headers if the scans become this local patient's."""
-        return self._changes(Action.LINK, coercion.for_writing(local, self.policy))
+        order = coercion.import_order(local.visits, self.policy)
+        written = coercion.for_writing(local.identity, self.policy)
+        return self._changes(Action.LINK, written, order)
 
     def import_only(self) -> tuple[Change, ...]:
         """Every change if they are kept under a number made for them."""
@@ -47,15 +49,19 @@ class Writing:
         made = coercion.unregistered(stated, self.otherwise, self.policy)
         return self._changes(Action.IMPORT_ONLY, made)
 
-    def _changes(self, action: Action, local: PatientIdentity) -> tuple[Change, ...]:
+    def _changes(
+        self, action: Action, local: PatientIdentity, order: ImportOrder | None = None
+    ) -> tuple[Change, ...]:
         decided = Resolution(action, "", self.at, local=local)
         try:
-            return _added(self._plan(study, decided) for study in self.patient.studies)
+            return _added(self._plan(study, decided, order) for study in self.patient.studies)
         except CoercionRefused:
             return ()  # said when it is decided: the case comes back with the reason
 
-    def _plan(self, study: Study, decided: Resolution) -> tuple[Change, ...]:
-        made = coercion.plan(self.patient, study, decided, self.policy, self.at, reason=self.reason)
+    def _plan(
+        self, study: Study, decided: Resolution, order: ImportOrder | None
+    ) -> tuple[Change, ...]:
+        made = coercion.plan(self.patient, study, decided, self.policy, self.at, order, self.reason)
         return made.changes
 
 

@@ -11,7 +11,7 @@ from kiosk import coercion, identity
 from kiosk.engine.consulting import named_for
 from kiosk.engine.parts import Settlement, Site
 from kiosk.model.content import InstanceStatus, Study
-from kiosk.model.delivery import CoercionRefused
+from kiosk.model.delivery import CoercionRefused, ImportOrder
 from kiosk.model.matching import (
     Action,
     IndexStatistics,
@@ -148,12 +148,13 @@ def release(site: Site, case: Case) -> Settlement:
         patient = tx.cases.patient(case)
         studies = _named(tx, site, case)
         reason = "CORRECT" if tx.recalls.rejected_uids(case.id) else "COERCE"
+        order = _order(tx, site, resolution)
     if why:
         return lambda tx, held: tx.cases.reopen(held, (why,))
     at = site.now().isoformat(timespec="microseconds")
     try:
         plans = [
-            (row, study, coercion.plan(patient, study, resolution, site.policy, at, reason=reason))
+            (row, study, coercion.plan(patient, study, resolution, site.policy, at, order, reason))
             for row, study in studies
         ]
     except CoercionRefused as e:
@@ -178,6 +179,13 @@ def release(site: Site, case: Case) -> Settlement:
         tx.cases.released(held, queued, resolution)
 
     return settle
+
+
+def _order(tx: Transaction, site: Site, resolution: Resolution) -> ImportOrder | None:
+    """The local order under which the scans are imported, where the site has such orders."""
+    linked = resolution.action is Action.LINK
+    local = tx.roster.get(resolution.local_key) if linked else None
+    return coercion.import_order(local.visits, site.policy) if local else None
 
 
 def _named(tx: Transaction, site: Site, case: Case) -> tuple[tuple[int, Study], ...]:

@@ -116,14 +116,26 @@ class PatientStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Order:
+    """What an order asks for (OBR, IPC): its procedure as code, meaning and coding scheme."""
+
+    accession_number: str = ""  # IPC-1, OBR-18
+    procedure: tuple[str, str, str] = ("", "", "")  # OBR-4
+    requested_procedure_id: str = ""  # IPC-2, OBR-19
+    scheduled_step_id: str = ""  # IPC-4, OBR-20
+    study_instance_uid: str = ""  # IPC-3, ZDS-1
+
+
+@dataclass(frozen=True, slots=True)
 class Visit:
-    """A visit or appointment, used to rank candidates and to order the worklist."""
+    """A visit or appointment, used to rank candidates and to order the worklist; or an order."""
 
     number: str
     patient_class: str = ""  # PV1-2
     location: str = ""  # PV1-3
     starts_at: str = ""  # HL7 DTM, as sent
     status: str = ""  # planned, active, finished, cancelled
+    order: Order | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from pydicom.data import get_testdata_file
 
-from kiosk.coercion import apply, plan
+from kiosk.coercion import apply, import_order, plan
 from kiosk.coercion.wording import person_name
 from kiosk.model.content import StatedPatient, Study
 from kiosk.model.delivery import CoercionRefused, ImportOrder, Plan
 from kiosk.model.matching import Action, Resolution
-from kiosk.model.patient import Identifier, PatientIdentity, PersonName
+from kiosk.model.patient import Identifier, Order, PatientIdentity, PersonName, Visit
 from kiosk.model.plain import from_plain, to_plain
 from kiosk.policy import Policy
 from tests.coercion.build import AT, LOCAL, instance_of, plan_for
@@ -121,3 +121,34 @@ def test_a_name_keeps_to_what_dicom_allows_giving_up_the_least_first(
     name: PersonName, text: str
 ) -> None:
     assert person_name(name) == text
+
+
+def an_order(number: str, code: str = "IMPORT", status: str = "active") -> Visit:
+    asked = Order("A7", (code, "Import of outside images", "99LOCAL"), "RP7", "S7")
+    return Visit(number, status=status, order=asked)
+
+
+IMPORTS = Policy.model_validate({"coercion": {"import_procedures": ["IMPORT"]}})
+
+
+def test_the_only_open_import_order_gives_accession_and_procedure() -> None:
+    visits = [
+        Visit("V1"),
+        an_order("1"),
+        an_order("2", "CHEST"),
+        an_order("3", status="cancelled"),
+    ]
+    order = import_order(visits, IMPORTS)
+    assert order is not None
+    made = plan(STATED, STUDY, decided(), IMPORTS, AT, order)
+    assert written(made)[0x00080050] == "A7"
+    (codes,) = [a for a in made.attributes if a.tag == 0x00081032]
+    assert [a.value for a in codes.items[0]] == ["IMPORT", "99LOCAL", "Import of outside images"]
+    (request,) = [a for a in made.attributes if a.tag == 0x00400275]
+    assert {"RP7", "S7"} <= {a.value for a in request.items[0]}
+    assert {c.keyword: c.now for c in made.changes}["AccessionNumber"] == "A7"
+
+
+def test_of_several_import_orders_none_is_taken_and_without_the_policy_neither() -> None:
+    assert import_order([an_order("1"), an_order("2")], IMPORTS) is None
+    assert import_order([an_order("1")], Policy()) is None

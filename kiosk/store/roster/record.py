@@ -18,6 +18,7 @@ from typing import Any
 from kiosk.model.patient import (
     Identifier,
     LocalPatient,
+    Order,
     PatientIdentity,
     PatientStatus,
     PersonName,
@@ -222,12 +223,29 @@ def encode(record: Record) -> str:
             [r.birth_date, r.sex, r.address, r.telephone, r.mother_birth_name],
             [int(getattr(r, flag)) for flag in _FLAGS],
             [r.merged_into, r.merged_at, list(r.linked)],
-            [[v.number, v.patient_class, v.location, v.starts_at, v.status] for v in r.visits],
+            [_visit(v) for v in r.visits],
             [r.last_event, r.updated_at],
         ],
         ensure_ascii=False,
         separators=(",", ":"),
     )
+
+
+def _visit(v: Visit) -> list[Any]:
+    plain: list[Any] = [v.number, v.patient_class, v.location, v.starts_at, v.status]
+    if o := v.order:
+        ids = [o.requested_procedure_id, o.scheduled_step_id, o.study_instance_uid]
+        plain.append([o.accession_number, list(o.procedure), *ids])
+    return plain
+
+
+def _as_visit(plain: list[Any]) -> Visit:
+    if len(plain) == 5:
+        return Visit(*plain)
+    accession, (code, meaning, scheme), *ids = plain[5]
+    number, patient_class, location, starts_at, status = plain[:5]
+    order = Order(accession, (code, meaning, scheme), *ids)
+    return Visit(number, patient_class, location, starts_at, status, order)
 
 
 _FLAGS = ("deceased", "vip", "protected", "multiple_birth", "temporary", "inactive", "held")
@@ -237,7 +255,7 @@ def decode(key: int, text: str) -> Record:
     """The inverse of `encode`."""
     identifiers, prior, names, former, plain, flags, merged, visits, last = json.loads(text)
     into, at, linked = merged
-    rest = [*plain, *map(bool, flags), into, at, tuple(linked), tuple(Visit(*v) for v in visits)]
+    rest = [*plain, *map(bool, flags), into, at, tuple(linked), tuple(map(_as_visit, visits))]
     return Record(
         key,
         tuple(Identifier(*i) for i in identifiers),

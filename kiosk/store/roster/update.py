@@ -132,6 +132,7 @@ def _visits(mine: tuple[Visit, ...], said: Visit | None) -> tuple[Visit, ...]:
         said.location or old.location,
         said.starts_at or old.starts_at,
         said.status or old.status or "active",
+        said.order or old.order,
     )
     return _newest(tuple(known.values()))
 
