@@ -66,22 +66,22 @@ class SamePersonScreen(TouchScreen):
         grid.addWidget(chip, number, 3, Qt.AlignmentFlag.AlignLeft)
 
     def _ways_on(self, body: SamePerson) -> None:
-        needs = {"intake": body.intake, "case": body.case, "local_key": body.local_key}
+        same = {"case": body.case, "local_key": body.local_key}
         back = [
             self.button("button.other-patient", "find", icon="search", intake=body.intake, text="")
         ]
         if body.drive:
             back.append(self.button("button.give-back", "eject", icon="eject", drive=body.drive))
-        to_him = self.button("button.to-him", "to-him", icon="people", **needs)
+        to_him = self.button("button.to-him", "to-him", icon="people", case=body.case)
         if body.grade is Grade.MATCH:
-            send = self.button("button.send", "confirm", "main", "send", **needs)
+            send = self.button("button.send", "confirm", "main", "send", **same)
             send.setText(self.look.words("button.send-n", n=body.studies))
             send.setAccessibleName(send.text())
             self.foot(back[0], main=send)
             return
         right: tuple[Button, ...] = (to_him,)
         if body.grade is Grade.SMALL and Doing.CONFIRM in self._may:
-            right = (to_him, self.button("button.same-person", "confirm", icon="good", **needs))
+            right = (to_him, self.button("button.same-person", "confirm", icon="good", **same))
         self.foot(*back, right=right)
 
 
