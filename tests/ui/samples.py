@@ -371,7 +371,14 @@ DECIDED_BEFORE = replace(
         ),
         replace(
             COMPARE.candidates[1],
-            earlier=(Earlier(8, say("earlier.not-same-person", who="berta", day=DAY), True),),
+            earlier=(
+                Earlier(
+                    8,
+                    say("earlier.not-same-person", who="berta", day=DAY),
+                    True,
+                    against=True,
+                ),
+            ),
         ),
     ),
     earlier=(

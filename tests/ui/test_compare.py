@@ -15,7 +15,9 @@ from tests.ui.conftest import look
 from tests.ui.samples import COMPARE
 
 DAY = date(2026, 11, 23)
-NOT_HIM = Earlier(7, say("earlier.not-same-person", who="berta", day=DAY), True, True)
+NOT_HIM = Earlier(
+    7, say("earlier.not-same-person", who="berta", day=DAY), True, revocable=True, against=True
+)
 NOBODY = Earlier(8, say("earlier.nobody-here", who="carla", day=DAY), True)
 KNOWN = replace(
     COMPARE,
@@ -62,6 +64,17 @@ def test_only_what_one_may_take_back_has_a_button_for_it(qtbot: QtBot) -> None:
     made = screen(qtbot, KNOWN)
     buttons = [b.text() for b in made.findChildren(QPushButton) if b.isVisibleTo(made)]
     assert buttons.count("Take back") == 1
+
+
+def test_whom_a_person_ruled_out_need_not_be_ruled_out_again(qtbot: QtBot) -> None:
+    """The first candidate is the one on the screen."""
+
+    def offered(snapshot: CompareSnapshot) -> bool:
+        shown = screen(qtbot, snapshot).findChildren(QPushButton)
+        return "Not this person" in [button.text() for button in shown]
+
+    assert offered(COMPARE)
+    assert not offered(KNOWN)
 
 
 def test_taking_back_says_what_and_needs_a_reason(qtbot: QtBot) -> None:

@@ -7,6 +7,7 @@ from kiosk.cli.stating import tables
 from kiosk.delivery.commitment import COMMITMENT
 from kiosk.delivery.querying import STUDY_ROOT_FIND, VERIFICATION
 from kiosk.delivery.retrieving import STUDY_ROOT_GET
+from kiosk.delivery.scheduled.asking import WORKLIST_FIND
 from kiosk.delivery.sending import MAX_CONTEXTS
 from kiosk.delivery.steps.report import PERFORMED_STEP
 from kiosk.inbound.dicomweb.service import PATH
@@ -20,6 +21,7 @@ SERVICES = (
     ("Storage Commitment Push Model", COMMITMENT, "SCU"),
     ("Study Root Query/Retrieve - FIND", STUDY_ROOT_FIND, "SCU"),
     ("Study Root Query/Retrieve - GET", STUDY_ROOT_GET, "SCU, at verification level 3"),
+    ("Modality Worklist - FIND", WORKLIST_FIND, "SCU, where a `[[source]]` is configured"),
     ("Modality Performed Procedure Step", PERFORMED_STEP, "SCU, where a manager is configured"),
 )
 WEB = (

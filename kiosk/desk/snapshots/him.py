@@ -49,12 +49,14 @@ class WorklistSnapshot:
 @dataclass(frozen=True, slots=True)
 class Earlier:
     """What a person said before of this same foreign identity. `offered` is whether the disc
-    states the same now as then; `revocable` whether this operator may take it back."""
+    states the same now as then; `revocable` whether this operator may take it back; `against`
+    whether it says that the candidate is somebody else."""
 
     id: int
     message: Message
     offered: bool
     revocable: bool = False
+    against: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,8 @@ def look_again(tx: Transaction, case: Case, actor: str, reason: str, itself: boo
 def _earlier(m: Remembered, said: Message, operator: Operator) -> Earlier:
     if m.differs:
         said = say("earlier.otherwise", said=said, what=say(f"stated.{m.differs[0]}"))
-    return Earlier(m.id, said, m.offered, may_revoke(m, operator))
+    against = m.judgement is Judgement.NOT_SAME
+    return Earlier(m.id, said, m.offered, may_revoke(m, operator), against)
 
 
 def _said(m: Remembered) -> Message:

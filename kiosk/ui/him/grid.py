@@ -169,16 +169,17 @@ def _candidate_head(look: Look, candidate: CandidateColumn, choose: Choose) -> Q
         holder.layout().addWidget(earlier_line(look, earlier, choose))
     for code in _flags(candidate):
         holder.layout().addWidget(Chip(look, Mood.CARE, words(f"flag.{code}")))
-    refused = f"{REFUSE}{candidate.number}"
-    holder.layout().addLayout(
-        across(look, Button(look, words("button.not-this"), lambda: choose(refused)), None)
-    )
+    if not any(earlier.against for earlier in candidate.earlier):
+        refused = f"{REFUSE}{candidate.number}"
+        button = Button(look, words("button.not-this"), lambda: choose(refused))
+        holder.layout().addLayout(across(look, button, None))
     return holder
 
 
 def earlier_line(look: Look, earlier: Earlier, choose: Choose) -> QWidget:
     """What was said before of the same foreign identity, and the way to take it back."""
-    said = Line.wrapped(look.words.say(earlier.message), "smallstrong")
+    mood = "stop" if earlier.against else ""
+    said = Line.wrapped(look.words.say(earlier.message), "smallstrong", mood)
     if not earlier.revocable:
         return _stack(said)
     holder = _stack(said)
