@@ -47,6 +47,7 @@ from kiosk.desk.snapshots import (
     say,
 )
 from kiosk.desk.views.differences import compare_field, rows_for, text_of
+from kiosk.model.content import Attachment
 from kiosk.model.delivery import Change
 from kiosk.model.matching import Evidence
 from kiosk.model.medium import DriveState
@@ -118,6 +119,18 @@ def changed(now: PatientIdentity) -> tuple[Change, ...]:
         Change("(0010,0010)", "PatientName", "DOE^JON", now.name.to_dicom()),
         Change("(0010,0020)", "PatientID", "A99", now.identifier.value),
         Change("(0010,0021)", "IssuerOfPatientID", "ST MARY", now.identifier.issuer),
+    )
+
+
+def planned(now: PatientIdentity) -> tuple[Change, ...]:
+    """A whole plan: what the identity replaces, what is mended, and what is added."""
+    rows = tuple(replace(each, instances=413) for each in changed(now))
+    return (
+        Change("(0008,0020)", "StudyDate", "2025.05.02", "20250502", 212),
+        Change("(0008,0050)", "AccessionNumber", "A-77", "", 413),
+        *rows,
+        Change("(0018,a001)", "ContributingEquipmentSequence", "", "one item more", 413),
+        Change("(0400,0561)", "OriginalAttributesSequence", "", "one item more", 413),
     )
 
 
@@ -333,7 +346,7 @@ def candidate(
         sum(e.weight for e in found.values()),
         capped,
         fields,
-        changed(ours),
+        planned(ours),
         others,
     )
 
@@ -358,6 +371,11 @@ COMPARE = CompareSnapshot(
     owner="Operator 214",
     station="Kiosk 3",
     created_at=AT,
+    reports=(
+        Attachment(31, "REPORT.PDF", 52_000, "pdf", 0, study="1.2.3"),
+        Attachment(32, "LETTER.PDF", 61_000, "pdf", 0, why="active"),
+    ),
+    import_only=planned(replace(JON, identifiers=(Identifier("X7QK3M5ZB2A4D", "UNVERIFIED"),))),
 )
 DAY = date(2026, 11, 23)
 DECIDED_BEFORE = replace(

@@ -38,7 +38,7 @@ class CompareScreen(DeskScreen):
         self._snapshot: CompareSnapshot | None = None
         self._first = 0
         self._top_line = column(spacing=look.theme.px("gap"))
-        self._grid = column()
+        self._grid = column(spacing=look.theme.px("gap"))
         self._below = column(spacing=look.theme.px("gap"))
         self.decision = Decision(look)
         self.decision.asked.connect(self.asked)
