@@ -33,7 +33,7 @@ OURS = frozenset({"medium-missing", "medium-busy", "staging-full", "staging-fail
 
 def inspect(location: Path, policy: Policy) -> tuple[dict[str, Any], int]:
     """The report of CLI.md and the exit code. Everything written meanwhile is removed."""
-    with sandbox.warm(), tempfile.TemporaryDirectory(prefix="kiosk-inspect-") as folder:
+    with tempfile.TemporaryDirectory(prefix="kiosk-inspect-") as folder:
         there, staged = Medium(kind_at(location), str(location.absolute())), Path(folder) / "staged"
         staged.mkdir()
 

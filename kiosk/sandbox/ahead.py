@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 AHEAD = "--ahead"
-END_SECONDS = 5.0
 
 Child = subprocess.Popen[bytes]
 
@@ -68,15 +67,12 @@ class _Ahead:
 
 
 def dismiss(child: Child) -> None:
-    """Ends a child that got no job: it ends by itself when its input does."""
+    """Ends a child that got no job."""
     for pipe in (child.stdin, child.stdout):
         if pipe is not None:
             pipe.close()
-    try:
-        child.wait(END_SECONDS)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
+    child.kill()
+    child.wait()
 
 
 _ahead: _Ahead | None = None
