@@ -51,7 +51,11 @@ def reach(mounts: media.Mounts, medium: Medium, act: Callable[[Place], T]) -> T:
     if medium.kind is MediumKind.USB:
         return _mounted(mounts, place, act, None)
     try:
+        if medium.kind is MediumKind.OPTICAL:
+            media.refuse_blank(place.path)
         return act(place)
+    except media.MediaError as e:
+        raise JobFailed(e.finding) from e
     except JobFailed as e:
         if e.finding.code != UNSUPPORTED:
             raise

@@ -4,7 +4,7 @@ hostile, every file on it is accounted for, and nothing on it is ever run, follo
 
 from kiosk.media.drives import Mount, Mounts, Watch, cannot_mount, drives, eject, watch
 from kiosk.media.glimpse import glimpse
-from kiosk.media.opening import identify
+from kiosk.media.opening import identify, refuse_blank
 from kiosk.media.reading import read
 from kiosk.media.source import MediaError
 
@@ -19,5 +19,6 @@ __all__ = [
     "glimpse",
     "identify",
     "read",
+    "refuse_blank",
     "watch",
 ]

@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 from kiosk.media.containers import Archive, Folder
-from kiosk.media.drives import await_disc, disc_kind, last_session
+from kiosk.media.drives import await_disc, is_audio, is_blank, last_session
 from kiosk.media.iso import SECTOR, BoundedSectors, Disc, Sectors, Work
 from kiosk.media.source import MediaError, Source, Unreadable
 from kiosk.model.medium import Medium, MediumKind, kind_at
@@ -72,7 +72,8 @@ def _device(location: Path, limits: Limits, work: Work | None) -> Source:
     await_disc(str(location))  # opening an empty drive would pull its tray in
     fd = os.open(location, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        _refuse_disc_kind(disc_kind(fd, str(location)))
+        if is_audio(fd):
+            raise _music()
         return _disc(fd, MediumKind.OPTICAL, location, limits, work)
     except BaseException:
         os.close(fd)
@@ -157,14 +158,18 @@ def _is_one_scan() -> MediaError:
     )
 
 
-def _refuse_disc_kind(kind: str) -> None:
-    if kind == "audio":
-        raise MediaError(
-            "medium-audio",
-            "This is a music disc. There are no scans on it. Put in the disc with the scans.",
-        )
-    if kind == "blank":
+def refuse_blank(location: Path) -> None:
+    """Raises the MediaError for a disc on which nothing was ever written: only udev knows, whom the
+    child that reads cannot ask."""
+    if is_blank(location):
         raise blank()
+
+
+def _music() -> MediaError:
+    return MediaError(
+        "medium-audio",
+        "This is a music disc. There are no scans on it. Put in the disc with the scans.",
+    )
 
 
 def blank() -> MediaError:

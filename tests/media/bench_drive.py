@@ -63,8 +63,8 @@ class Bench:
         self.root = Path(_root(self.testbed).decode())  # type: ignore[attr-defined]
         (self.root / "sys/dev/block").mkdir(parents=True)
 
-    def plug(self, number: int, serial: str) -> BenchDrive:
-        return BenchDrive(self, number, serial)
+    def plug(self, number: int, serial: str, more: str = "") -> BenchDrive:
+        return BenchDrive(self, number, serial, more)
 
 
 STICK = """\
@@ -147,9 +147,9 @@ def _lines(properties: str) -> str:
 
 
 class BenchDrive:
-    def __init__(self, bench: Bench, number: int, serial: str) -> None:
+    def __init__(self, bench: Bench, number: int, serial: str, more: str = "") -> None:
         self.bench, self.node = bench, f"/dev/sr{number}"
-        description = DESCRIPTION.format(n=number, serial=serial)
+        description = DESCRIPTION.format(n=number, serial=serial) + _lines(more)
         self.syspath = "/sys" + description.split("\n", 1)[0].removeprefix("P: ")
         assert _add(bench.testbed, description.encode(), None)
         self.status, self.obeys, self.hangs = NO_DISC, True, False

@@ -9,7 +9,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from kiosk.media import MediaError, Watch, drives, eject, identify, watch
+from kiosk.media import MediaError, Watch, drives, eject, identify, refuse_blank, watch
 from kiosk.media.containers import Folder
 from kiosk.model.medium import Drive, DriveState, MediumKind
 from tests.media.bench_drive import DISC_OK, NOT_READY, TRAY_OPEN, Bench, BenchStick
@@ -99,6 +99,16 @@ def reading() -> None:
     assert contents(into) == some_files(3)
     eject("/dev/sr0")
     assert drive.status == TRAY_OPEN
+
+
+def blank() -> None:
+    """What udev knows to be blank is said so; a disc of data, and what is no drive, are not."""
+    bench = Bench()
+    bench.plug(0, "SN1", "ID_CDROM_MEDIA_STATE=blank")
+    bench.plug(1, "SN2").insert(a_disc())
+    assert _refusal(lambda: refuse_blank(Path("/dev/sr0"))) == "medium-blank"
+    assert _refusal(lambda: refuse_blank(Path("/dev/sr1"))) == "obeyed"
+    assert _refusal(lambda: refuse_blank(a_disc())) == "obeyed"
 
 
 def refusing() -> None:

@@ -15,6 +15,7 @@ STORIES = [
     "events",
     "replugged",
     "reading",
+    "blank",
     "refusing",
     "hanging",
     "sticks",

@@ -42,6 +42,34 @@ tried("connect", lambda: socket.create_connection(("127.0.0.1", 9)))
 """
 
 
+DRIVE = """
+import os, sys
+from kiosk.media.drives import await_disc, is_audio, last_session
+from kiosk.media.source import MediaError
+from kiosk.sandbox.lock import lock_in
+lock_in(readable=[sys.argv[1]], writable=[], also_readable=[])
+fd = os.open(sys.argv[1], os.O_RDONLY)
+print(is_audio(fd), last_session(fd))
+try:
+    await_disc(sys.argv[1])
+except MediaError as e:
+    print(e.finding.code)
+"""
+
+
+def test_what_a_locked_child_asks_of_a_drive_needs_nothing_that_it_may_not_have(
+    tmp_path: Path,
+) -> None:
+    """No library that is found by running a program, no /sys: the answers of a file that is no
+    drive, instead of a child that dies on every disc."""
+    medium = tmp_path / "sr0"
+    medium.write_bytes(b"disc")
+    ran = subprocess.run(
+        [sys.executable, "-c", DRIVE, str(medium)], capture_output=True, text=True, check=False
+    )
+    assert (ran.stdout.split(), ran.stderr) == (["False", "None", "drive-sick"], "")
+
+
 @pytest.mark.skipif(sandbox.landlock_abi() < 4, reason="this kernel's Landlock is too old")
 def test_a_locked_child_reaches_its_medium_and_its_staging_only(tmp_path: Path) -> None:
     medium, staging, secret = tmp_path / "disc.iso", tmp_path / "staging", tmp_path / "secret"

@@ -3,7 +3,7 @@ and read-only mounts. `optical` asks the kernel, `sticks` and `watching` ask ude
 the system's disk service for what the kernel grants to nobody but root."""
 
 from kiosk.media.drives.mounts import Mounts
-from kiosk.media.drives.optical import await_disc, disc_kind, eject, last_session
+from kiosk.media.drives.optical import await_disc, eject, is_audio, is_blank, last_session
 from kiosk.media.drives.udisks import Mount, cannot_mount
 from kiosk.media.drives.watching import Watch, drives, watch
 
@@ -13,9 +13,10 @@ __all__ = [
     "Watch",
     "await_disc",
     "cannot_mount",
-    "disc_kind",
     "drives",
     "eject",
+    "is_audio",
+    "is_blank",
     "last_session",
     "watch",
 ]

@@ -13,6 +13,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TypeVar
 
 import pyudev
@@ -97,19 +98,23 @@ def await_disc(device: str) -> None:
         )
 
 
-def disc_kind(fd: int, device: str) -> str:
-    """`audio`, `blank` or `data`, as udev or the drive say; `data` where neither can."""
+def is_audio(fd: int) -> bool:
+    """Whether the drive says that its disc has music and no data. This and what else is asked below
+    works in the locked-in child, which has no udev: it may neither read /sys nor run a program, as
+    finding a library does."""
     try:
-        known = pyudev.Devices.from_device_file(pyudev.Context(), device).properties
-    except (pyudev.DeviceNotFoundError, OSError, ValueError):
-        known = {}
-    if known.get("ID_CDROM_MEDIA_STATE") == "blank":
-        return "blank"
-    try:
-        status = fcntl.ioctl(fd, _CDROM_DISC_STATUS, 0)
+        return bool(fcntl.ioctl(fd, _CDROM_DISC_STATUS, 0) == _AUDIO_DISC)
     except OSError:
-        status = 0
-    return "audio" if status == _AUDIO_DISC else "data"
+        return False
+
+
+def is_blank(device: Path) -> bool:
+    """Whether udev knows that nothing was ever written on the disc; False where it cannot tell."""
+    try:
+        known = pyudev.Devices.from_device_file(pyudev.Context(), str(device)).properties
+    except (pyudev.DeviceNotFoundError, OSError, ValueError):
+        return False
+    return bool(known.get("ID_CDROM_MEDIA_STATE") == "blank")
 
 
 def last_session(fd: int) -> int | None:
