@@ -75,7 +75,7 @@ def resolve(proposal: Proposal, at: str, policy_hash: str) -> Resolution | None:
     """The link that needs no person; None when one must look. `at` is ISO 8601 UTC."""
     if proposal.recommendation is not Recommendation.ACCEPT:
         return None
-    best = _accepted(proposal)
+    best = accepted(proposal)
     return Resolution(
         action=Action.LINK,
         by="matcher",
@@ -103,7 +103,20 @@ def recompute(proposal: Proposal) -> tuple[float, ...]:
     return posterior(comparisons, given, place, others, same).pooled
 
 
-def _accepted(proposal: Proposal) -> Candidate:
+def under(stated: PatientIdentity, proposal: Proposal, settings: Identity) -> Recommendation:
+    """What other thresholds make of a stored decision, whose probabilities stay as they were."""
+    verifying = proposal.task == "verify"
+    threshold = settings.verify_accept if verifying else settings.identify_accept
+    nobody_chosen = verifying and int(dict(proposal.basis)["picked"]) < 0
+    if proposal.candidates and not nobody_chosen:
+        best = accepted(proposal)
+        if not best.comparison.capped_by and best.probability >= threshold:
+            return Recommendation.ACCEPT
+    return _otherwise(stated, proposal.nobody, settings, verifying)
+
+
+def accepted(proposal: Proposal) -> Candidate:
+    """The candidate that a link would be to. Raises IndexError where there is none."""
     place = int(dict(proposal.basis)["picked"])
     return proposal.candidates[max(place, 0)]
 
@@ -210,9 +223,15 @@ def _recommendation(
 ) -> Recommendation:
     if not objections:
         return Recommendation.ACCEPT
+    return _otherwise(stated, weighed.found.nobody, settings, verifying)
+
+
+def _otherwise(
+    stated: PatientIdentity, nobody: float, settings: Identity, verifying: bool
+) -> Recommendation:
     if verifying or not usable(stated) or not known_date(stated.birth_date):
         return Recommendation.REVIEW  # nobody can be ruled out without a name or a birth date
-    plausible = weighed.found.nobody <= 1 - settings.none_below
+    plausible = nobody <= 1 - settings.none_below
     return Recommendation.REVIEW if plausible else Recommendation.NONE
 
 

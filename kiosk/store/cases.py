@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -88,6 +88,13 @@ class Cases:
         """Oldest first; AWAITING is the worklist."""
         query = _cases().where(patient_case.c.state.in_(states)).order_by(patient_case.c.id)
         return tuple(self._case(row) for row in self._connection.execute(query.limit(limit)))
+
+    def since(self, at: str) -> Iterator[Case]:
+        """Every case that was opened at `at` (ISO 8601 UTC) or later, oldest first, a row at a
+        time."""
+        ids = select(patient_case.c.id).where(patient_case.c.created_at >= at)
+        for id in self._connection.execute(ids.order_by(patient_case.c.id)).scalars().all():
+            yield self.get(int(id))
 
     def resting_on(self, local_keys: Iterable[str]) -> tuple[Case, ...]:
         """Cases that were linked to one of these roster records."""
