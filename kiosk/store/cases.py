@@ -114,8 +114,14 @@ class Cases:
 
     def open_of(self, stated: PatientIdentity) -> tuple[Case, ...]:
         """Cases with this foreign identity that wait, or are resolved and not yet released."""
-        waiting = self.in_state(CaseState.AWAITING, CaseState.RESOLVED, limit=5000)
-        return tuple(case for case in waiting if stated.foreign & case.stated.foreign)
+        table, open_ = patient_case.c, (CaseState.AWAITING, CaseState.RESOLVED)
+        rows = self._connection.execute(
+            select(table.id, table.stated).where(table.state.in_(open_))
+        ).all()
+        same = (
+            r.id for r in rows if stated.foreign & from_plain(PatientIdentity, r.stated).foreign
+        )
+        return tuple(map(self.get, same))
 
     # -- what is under it ------------------------------------------------------------------
 

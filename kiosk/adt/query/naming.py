@@ -19,9 +19,7 @@ def named(
 ) -> LocalPatient | None:
     """The candidate, our own number first; None for one without a number that this hospital gave
     (`issuer`, where it is configured): scans could not be filed under it."""
-    numbers = tuple(
-        i for i in identity.identifiers if i.value and len(i.value) <= _LONGEST and _issued(i)
-    )
+    numbers = tuple(filter(_names_a_record, identity.identifiers))
     ours = tuple(i for i in numbers if issuer in ("", i.issuer, i.universal_id))
     if not ours or not identity.names:
         return None
@@ -42,5 +40,8 @@ def _clipped(name: PersonName) -> PersonName:
     return PersonName(*(getattr(name, each.name)[:_LONGEST] for each in fields(name)))
 
 
-def _issued(identifier: Identifier) -> bool:
-    return bool(identifier.issuer or identifier.universal_id)
+def _names_a_record(identifier: Identifier) -> bool:
+    """A number of sane length and characters, and somebody who gave it."""
+    value = identifier.value
+    sane = 0 < len(value) <= _LONGEST and "^" not in value
+    return sane and bool(identifier.issuer or identifier.universal_id)

@@ -132,7 +132,7 @@ def _local(untrusted: Dataset, source: str, authority: str) -> LocalPatient | No
     text = {keyword: _text(untrusted, keyword) for keyword in (*_PATIENT, "AccessionNumber")}
     issuer = text["IssuerOfPatientID"] or authority
     name = PersonName.from_dicom(text["PatientName"])
-    if not (text["PatientID"] and issuer and name):
+    if not (text["PatientID"] and issuer and name) or "^" in text["PatientID"]:
         return None
     number = Identifier(text["PatientID"], issuer)
     born, sex = text["PatientBirthDate"], text["PatientSex"]

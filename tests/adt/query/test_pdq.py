@@ -92,7 +92,14 @@ def test_no_character_of_a_discs_name_becomes_a_separator() -> None:
 
 def test_a_patient_without_a_number_of_ours_is_nobody_to_link_to() -> None:
     """No authority, another hospital's, or no number at all: scans could not be filed."""
-    pids = ("PID|1||5||A^B", "PID|2||5^^^ELSEWHERE||A^B", "PID|3||||A^B", "PID|4||6^^^HOSP||")
+    pids = (
+        "PID|1||5||A^B",
+        "PID|2||5^^^ELSEWHERE||A^B",
+        "PID|3||||A^B",
+        "PID|4||6^^^HOSP||",
+        r"PID|5||7\S\8^^^HOSP||A^B",
+        f"PID|6||{'9' * 300}^^^HOSP||A^B",
+    )
     with supplier(naming(*pids)) as mpi:
         assert ask(source(mpi.port), JANE, US, "HOSP") == ()
         told = ask(source(mpi.port, authority="HOSP"), JANE, US, "HOSP")
