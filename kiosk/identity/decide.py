@@ -154,6 +154,8 @@ def _duplicates(leading: Sequence[LocalPatient], statistics: IndexStatistics) ->
         alone = replace(one.identity, identifiers=())
         others = without(statistics, one)
         for j in range(i + 1, len(leading)):
+            if one.multiple_birth or leading[j].multiple_birth:
+                continue  # the other one may be the twin
             alike = one_person(compare(alone, leading[j], others), statistics.size)
             if alike > 0.01:
                 same[i, j] = same[j, i] = alike

@@ -104,16 +104,14 @@ def _common(level: dict[str, str]) -> str:
 
 
 def _believed(comparison: Comparison, level: dict[str, str], verifying: bool) -> bool:
-    """Without a birth date the whole name must agree and be nobody else's. A pick may have hit a
-    namesake: then the name must be rare or the middle name agree, and no father's and son's."""
+    """Without a birth date the whole name must agree, be nobody else's, and no father's and son's.
+    A pick may have hit a namesake: then the name must be rare or the middle name agree as well."""
     whole = level.get("family") in ("exact", "part") and level.get("given") == "exact"
-    if not (whole and _unique(level)) or level["suffix"] == "one-sided":
+    if not (whole and _unique(level)) or level["suffix"] == "one-sided" or "namesake" in level:
         return False
-    if not verifying:
-        return True
     rarity = sum(e.weight for e in comparison.evidence if e.field in ("family_name", "name"))
     rare = rarity >= _RARE_BITS or level["middle"] in ("exact", "initial")
-    return rare and "namesake" not in level
+    return rare or not verifying
 
 
 def _unique(level: dict[str, str]) -> bool:

@@ -137,6 +137,13 @@ def test_two_of_one_name_who_live_elsewhere_are_two_people() -> None:
     assert "another registered person fits equally well" in why(proposal)
 
 
+def test_a_record_of_a_multiple_birth_has_no_duplicate() -> None:
+    home = {"address": "12 ELM ST", "telephone": "7135550101"}
+    pair = [registered(n, "PLANTIN^CINDY", multiple_birth=True, **home) for n in ("1", "2")]
+    rare = index(f_PLANTIN=2, g_CINDY=20, n_CINDY_PLANTIN=2)
+    assert "another registered person fits" in why(decided(on_disc("PLANTIN^CINDY"), rare, *pair))
+
+
 def test_a_birthday_on_1_january_is_worth_the_year() -> None:
     stated, local = on_disc("YUSUF^OMAR", "19760101"), registered("1", "YUSUF^OMAR", "19760101")
     proposal = decided(stated, index(f_YUSUF=400, g_OMAR=200, n_OMAR_YUSUF=30), local)

@@ -139,15 +139,15 @@ def test_a_search_without_a_birth_date_needs_a_rare_name_or_the_home(
     assert (proposal.recommendation is Recommendation.ACCEPT) is accepted
 
 
-def test_a_pick_without_a_birth_date_tells_no_father_from_his_son() -> None:
+def test_nobody_tells_a_father_from_his_son_without_a_birth_date() -> None:
     """Not with a suffix on one side, nor without any; a mother's and daughter's names differ."""
     for stated, local in (
         ("MOREAU^JOHN^^^JR", registered("1", "MOREAU^JOHN", sex="M")),
         ("MOREAU^JOHN^Q", registered("1", "MOREAU^JOHN^Q", sex="M")),
     ):
-        disc = on_disc(stated, "", "M")
-        proposal = propose(disc, (local,), RARE, SETTINGS, Identifier("1", "HOSP"))
-        assert proposal.candidates[0].comparison.capped_by == "no birth date to compare"
+        for pick in (Identifier("1", "HOSP"), None):
+            proposal = propose(on_disc(stated, "", "M"), (local,), RARE, SETTINGS, pick)
+            assert proposal.candidates[0].comparison.capped_by == "no birth date to compare"
     her = propose(on_disc("MOREAU^JANE", ""), (JANE,), RARE, SETTINGS, Identifier("1", "HOSP"))
     assert her.recommendation is Recommendation.ACCEPT
 
