@@ -85,6 +85,11 @@ class Notes:
     dropped: Counter[str] = field(default_factory=Counter)
     bad_uids: Counter[tuple[str, str, str]] = field(default_factory=Counter)
 
+    @property
+    def empty(self) -> bool:
+        found = (self.guessed, self.unsigned, self.lengths, self.mends, self.dropped, self.bad_uids)
+        return not any(found)
+
 
 @dataclass(frozen=True, slots=True)
 class Recoder:

@@ -34,6 +34,7 @@ PLANNED = {
     0x00100040: b"CS", 0x00400275: b"SQ",
 }  # fmt: skip
 CHUNK = 1 << 20
+SHORT, MOST = 256, 20_000  # bytes of an element, and elements, that are kept in mind
 KINDS = 200  # of damage in one study: what is beyond is mended too, and not listed
 
 BadUid = tuple[str, str, str]  # place, keyword, the whole value
@@ -50,6 +51,10 @@ class Survey:
     said: Counter[tuple[int, str]] = field(default_factory=Counter)
     changes: Counter[Change] = field(default_factory=Counter)
     bad_uids: Counter[BadUid] = field(default_factory=Counter)
+    # Elements that nothing was noted of, by all that may matter to them: a series repeats most of
+    # them in every image.
+    clean: set[tuple[int, bytes]] = field(default_factory=set)
+    kinds: dict[object, int] = field(default_factory=dict)
 
     def lines(self) -> tuple[Said, ...]:
         ordered = sorted(self.said.items())
@@ -98,11 +103,17 @@ def _header(
     recoder = Recoder(encoding, charset, privates=privates, mend=True)
     elements = scan(header.data, encoding)
     creators = private_creators(header.data, elements)
+    kind = into.kinds.setdefault((charset, encoding, tuple(creators.items())), len(into.kinds))
     for element in elements:
         if element.tag & 0xFFFF == 0:
             recoder.notes.lengths += 1
-        else:
-            recoder.element(header.data, element, creators)
+            continue
+        seen = (kind, header.data[element.start : element.end])
+        if seen in into.clean:
+            continue
+        recoder.element(header.data, element, creators)
+        if len(seen[1]) <= SHORT and recoder.notes.empty and len(into.clean) < MOST:
+            into.clean.add(seen)
     _noted(header, recoder, into)
     into.changes.update(tail.changes)
 
