@@ -116,10 +116,15 @@ def outbounds(made: Sequence[tuple[Path, Instance]], plan: Plan) -> list[Outboun
             instance.sop_class_uid,
             instance.transfer_syntax_uid,
             partial(coercion.apply, path, instance, plan),
-            hashlib.sha256(path.read_bytes()).hexdigest(),
+            sha256(path),
         )
         for path, instance in made
     ]
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()
 
 
 def plan_for(path: Path) -> Plan:

@@ -33,11 +33,12 @@ _IMPLICIT, _EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What became of a request: whether the archive took it on, and its report if that came while
-    the association was open."""
+    """What became of a request: whether the archive took it on, its report if that came while the
+    association was open, and whether it offers storage commitment at all."""
 
     accepted: bool
     report: CommitmentReport | None = None
+    offered: bool = True
 
 
 def commit(
@@ -56,7 +57,7 @@ def commit(
         with associate(destination, calling_ae_title, proposed) as association:
             context = association.accepted(COMMITMENT)
             if context is None:
-                return Asked(False)
+                return Asked(False, offered=False)
             implicit = context.transfer_syntax == _IMPLICIT
             information = encode(_action(references, transaction_uid), implicit, True) or b""
             association.send_whole(context.context_id, _n_action(), information)

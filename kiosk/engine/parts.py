@@ -36,6 +36,7 @@ class Site:
     identify: Callable[[Path, Limits], Medium] = sandbox.identify
     look: Callable[[Path, Limits], Verdict] = sandbox.look
     silent: set[str] = field(default_factory=set)  # archives that did not report a commitment
+    unwilling: set[str] = field(default_factory=set)  # archives that take no request for one
     catalog: Prepare = sandbox.prepare
 
     @property

@@ -127,7 +127,9 @@ def test_who_did_not_take_the_request_on_is_not_waited_for(
 
 def test_a_peer_that_offers_no_commitment_is_none(tmp_path: Path) -> None:
     with storescp(tmp_path) as peer:
-        assert commit(destination(peer), CALLING, REFERENCES, generate_uid(), 60.0) == Asked(False)
+        assert commit(destination(peer), CALLING, REFERENCES, generate_uid(), 60.0) == Asked(
+            False, offered=False
+        )
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from tests.peers.scripted import Conversation, Scripted, scripted
 from tests.station import until
 
 C_STORE, N_ACTION = 0x0001, 0x0130
+COMMITMENT = "1.2.840.10008.1.20.1"
 
 
 def at(peer: Scripted | Orthanc, **more: Any) -> Destination:
@@ -234,3 +235,24 @@ def test_the_door_takes_reports_only_where_it_may(tmp_path: Path) -> None:
             association = ae.associate(LOOPBACK, receiver.port, ae_title="KIOSK")
             assert [c.abstract_syntax for c in association.accepted_contexts] == accepted
             association.release()
+
+
+def test_an_archive_that_offers_no_commitment_is_asked_once(here: Station, known: Path) -> None:
+    """The next study's proof opens no association for it."""
+
+    def takes_images_only(conversation: Conversation) -> None:
+        conversation.accept(lambda sop_class, _: 3 if sop_class.startswith(COMMITMENT) else 0)
+
+    with scripted(on_associate=takes_images_only) as peer:
+        here.use(policy_for(at(peer, verify_level=1)))
+        here.register()
+        intake = here.insert(known)
+        until(lambda: here.work() or "PACS" in here.engine.site.unwilling, "it was asked")
+        for found in here.deliveries(intake):
+            with here.rows.begin() as tx:
+                tx.commitments.drop(found.id)
+        before = peer.associations
+        here.pass_(minutes=10)
+        here.work()
+        assert all(d.transaction_uid == "" for d in here.deliveries(intake))
+        assert peer.associations > before  # it was queried

@@ -18,6 +18,13 @@ from kiosk.store import DatabaseBusy, Transaction
 NOT_KEPT = "The archive {name} says that it does not keep {n} of these images."
 
 
+def may_ask(site: Site, target: Destination, work: Delivery) -> bool:
+    """Whether a request is worth its association: once for what was sent, of a DICOM archive that
+    takes requests."""
+    able = target.kind == "dicom" and target.name not in site.unwilling
+    return target.commitment and able and not work.transaction_uid
+
+
 def ask(site: Site, target: Destination, work: Delivery, sent: Sequence[Instance]) -> None:
     """Asks on a thread of its own: neither the proof nor the next study waits for the report."""
     transaction_uid = f"2.25.{uuid.uuid4().int}"
@@ -42,6 +49,8 @@ def _converse(
     asked = delivery.commit(
         target, calling(site, target), references, transaction_uid, wait_seconds=wait
     )
+    if not asked.offered:
+        site.unwilling.add(target.name)
     if asked.report is not None:
         site.silent.discard(target.name)
     elif asked.accepted:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from kiosk import delivery
-from kiosk.engine.delivering.asking import ask, calling
+from kiosk.engine.delivering.asking import ask, calling, may_ask
 from kiosk.engine.delivering.backing_off import destination_of, later
 from kiosk.engine.parts import Settlement, Site
 from kiosk.model.content import Instance
@@ -78,7 +78,7 @@ def prove(site: Site, work: Delivery) -> Settlement:
     sent = _Sent(target, instances, identity_of(plan, stated))
     if target.verify_level == 0:
         return _proved(sent, 0)
-    if target.commitment and not work.transaction_uid:
+    if may_ask(site, target, work):
         ask(site, target, work, instances)
     if target.verify_level == 1 and (settlement := _by_its_word(site, work, sent)):
         return settlement
