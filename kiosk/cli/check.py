@@ -48,6 +48,7 @@ def checks(policy: Policy, config: Path | None) -> list[Check]:
 def run(context: Context) -> Iterator[Check]:
     """Each check in turn; none of them changes anything."""
     yield _configuration(context)
+    yield from _governance(context)
     yield from _routing(context)
     yield _database(context)
     yield _journal(context)
@@ -83,6 +84,20 @@ def _configuration(context: Context) -> Check:
             'Set identity.local_issuer, for example "HOSP".',
         )
     return Check("configuration", PASS, f"{source}, policy {policy.hash[:12]}")
+
+
+def _governance(context: Context) -> Iterator[Check]:
+    """Whether somebody has to look at the policy again."""
+    says, today = context.policy.governance, context.store.now().date()
+    who = says.owner or "its owner"
+    if says.expires and says.expires < today:
+        said = f"The policy ran out on {says.expires}; it stays in force."
+        yield Check("policy", FAIL, said, f"Ask {who} to approve it again.")
+    elif says.review and says.review < today:
+        said = f"The policy was to be reviewed by {says.review}."
+        yield Check("policy", WARN, said, f"Ask {who}.")
+    elif says.owner:
+        yield Check("policy", PASS, f"{says.owner} answers for it")
 
 
 def _routing(context: Context) -> Iterator[Check]:

@@ -26,6 +26,7 @@ from kiosk.policy.sections import (
     Database,
     Destination,
     Folders,
+    Governance,
     Identity,
     Inbound,
     Limits,
@@ -49,6 +50,7 @@ class Policy(Section):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     site: Site = Site()
+    governance: Governance = Governance()
     database: Database = Database()
     adt: Adt = Adt()
     inbound: Inbound = Inbound()

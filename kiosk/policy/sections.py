@@ -5,6 +5,7 @@ Every default is what a cautious hospital would choose; the reason stands beside
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import parse_qs, urlsplit
@@ -56,6 +57,18 @@ class Site(Section):
     institution: str = ""
     station: str = "kiosk-1"
     ae_title: AETitle = "KIOSK"
+
+
+class Governance(Section):
+    """Who answers for this policy, why it is as it is, and until when: `kiosk check` and the IT
+    desk say when it is to be looked at again. A policy past its time stays in force: scans must
+    not wait for a signature."""
+
+    owner: str = ""
+    reason: str = ""
+    approved: date | None = None
+    review: date | None = None
+    expires: date | None = None
 
 
 class Database(Section):
@@ -193,7 +206,7 @@ class Identity(Section):
     """When a person must look. Probabilities are of being the same person.
 
     `local_issuer` is our assigning authority: an identifier that states it is one of ours. The
-    thresholds were fixed on 60,000 labelled synthetic discs (100,000 patients, seed 7, US name mix):
+    thresholds were fixed on 60,000 labelled synthetic discs (100,000 patients, seed 7, US names):
     `identify_accept` is the lowest step at which none was linked wrongly, `verify_accept` keeps the
     wrong imports of picks below 3 in a million discs. At `none_below` less than 0.2 % of the
     registered were missed. Seeds and a name mix that nobody looked at are in bench/matching.py.
