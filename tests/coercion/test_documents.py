@@ -136,6 +136,12 @@ def test_a_word_in_a_picture_of_a_pdf_is_no_script() -> None:
     assert paper.checked(picture_in_it) == picture_in_it
 
 
+def test_a_pdf_of_nothing_but_beginnings_is_left_out_at_once() -> None:
+    """Each would have to be looked for to the end of the file, were it not one pass."""
+    with pytest.raises(LeftOut):
+        paper.checked(b"%PDF-1.4\n" + b"stream\n" * 2_000_000 + b"%%EOF")
+
+
 def test_a_progressive_jpeg_stays_on_the_disc(tmp_path: Path) -> None:
     progressive = jpeg().replace(b"\xff\xc0\x00\x11", b"\xff\xc2\x00\x11", 1)
     assert the(put(Medium(tmp_path), {"SCAR.JPG": progressive}), "SCAR.JPG").why == "not-baseline"

@@ -20,8 +20,10 @@ from kiosk.coercion.encoding.elements import (
     encode,
     encode_item,
 )
+from kiosk.coercion.preparing.expanding import expanded
 from kiosk.coercion.rewriting import rewrite
 from kiosk.model.delivery import CoercionRefused
+from kiosk.model.medium import staged_name
 from tests.coercion.build import instance_of, named, plan_for
 
 CT = Path(str(get_testdata_file("CT_small.dcm")))
@@ -47,6 +49,27 @@ def test_a_header_with_flipped_bytes_is_coerced_or_refused(path: Path, data: st.
             except Malformed:
                 continue
             assert new
+
+
+@given(data=st.data())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+def test_a_big_endian_or_deflated_file_with_flipped_bytes_is_written_anew_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    name = data.draw(st.sampled_from(["MR_small_bigendian.dcm", "image_dfl.dcm"]))
+    path, folder = Path(str(get_testdata_file(name))), tmp_path_factory.mktemp("flipped")
+    instance = replace(instance_of(path), file=1)
+    content = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(instance.dataset_offset, len(content) - 1))
+        content[at] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.sampled_from([0, 1, 1000, len(content)]))
+    (folder / staged_name(1)).write_bytes(content[: len(content) - cut])
+    try:
+        made = expanded(folder, instance, 10_000_000)
+    except Malformed:
+        return
+    assert (folder / staged_name(made.file)).stat().st_size >= made.pixel_offset
 
 
 def nested(depth: int, *, undefined: bool) -> bytes:

@@ -62,6 +62,9 @@ def attached(folder: Path, catalog: Catalog, kinds: Iterable[str]) -> Catalog:
         except OSError:
             said.append(replace(each, why="unreadable"))
             continue
+        except ValueError:  # what the disc states of the patient cannot be written
+            said.append(replace(each, why="characters"))
+            continue
         patients[owner] = _with(patients[owner], study, made)
         said.append(replace(each, study=study.study_instance_uid))
     findings = (_finding(a) for a in said if a.why and a.why not in _EXPECTED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 import zlib
+from collections.abc import Iterator
 
 from kiosk.coercion.documents.refusal import LeftOut
 
@@ -12,7 +13,6 @@ _ACTIVE = re.compile(
     rb"/(JavaScript|JS|Launch|EmbeddedFiles?|RichMedia|XFA|SubmitForm|ImportData|Rendition|Movie"
     rb"|Sound|GoToE|GoToR)(?![A-Za-z0-9])"
 )
-_STREAM = re.compile(rb"stream\r?\n(.*?)endstream", re.DOTALL)
 _INFLATED = 16_000_000  # of what is looked into in all
 
 COLUMNS, LINES = 90, 66
@@ -27,32 +27,52 @@ def checked(data: bytes) -> bytes:
     """
     if not data.startswith(b"%PDF-") or b"%%EOF" not in data[-2048:]:
         raise LeftOut("broken")
-    objects = _STREAM.sub(b"stream endstream", data)
+    streams = list(_streams(data))
+    outside = [0, *(end for _, end in streams)]
+    until = [*(start for start, _ in streams), len(data)]
+    objects = b" ".join(data[a:b] for a, b in zip(outside, until, strict=True))
     if b"/Encrypt" in objects:
         raise LeftOut("locked")
-    if _ACTIVE.search(_plain(objects)) or any(_ACTIVE.search(_plain(o)) for o in _packed(data)):
+    if _ACTIVE.search(_plain(objects)) or any(
+        _ACTIVE.search(_plain(o)) for o in _packed(data, streams)
+    ):
         raise LeftOut("active")
     return data
+
+
+def _streams(data: bytes) -> Iterator[tuple[int, int]]:
+    """Where the content of each stream lies: one pass, whatever the file says."""
+    at = 0
+    while (found := data.find(b"stream", at)) >= 0:
+        start = found + len(b"stream")
+        line = data[start : start + 2]
+        if not line.startswith((b"\n", b"\r\n")):
+            at = start
+            continue
+        end = data.find(b"endstream", start)
+        if end < 0:
+            raise LeftOut("broken")
+        yield start + line.index(b"\n") + 1, end
+        at = end + len(b"endstream")
 
 
 def _plain(objects: bytes) -> bytes:
     return re.sub(rb"#([0-9A-Fa-f]{2})", lambda m: bytes([int(m[1], 16)]), objects)
 
 
-def _packed(data: bytes) -> list[bytes]:
+def _packed(data: bytes, streams: list[tuple[int, int]]) -> list[bytes]:
     """What object streams hold. Raises LeftOut where that cannot be looked into."""
     found, left = [], _INFLATED
-    for match in _STREAM.finditer(data):
-        head = _plain(data[max(0, match.start() - 400) : match.start()].rpartition(b"obj")[2])
-        if b"ObjStm" not in head:
+    for start, end in streams:
+        if b"ObjStm" not in _plain(data[max(0, start - 400) : start].rpartition(b"obj")[2]):
             continue
         inflater = zlib.decompressobj()
         try:
-            found.append(inflater.decompress(match[1], left) if left else b"")
+            found.append(inflater.decompress(data[start:end], left) if left else b"")
         except zlib.error:
             raise LeftOut("broken") from None
         left -= len(found[-1])
-        if inflater.unconsumed_tail:
+        if inflater.unconsumed_tail or not left:
             raise LeftOut("too-large")
     return found
 

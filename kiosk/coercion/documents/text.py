@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 
 from kiosk.coercion.documents.refusal import LeftOut
 
+LARGEST = 200_000  # bytes: a hundred pages
 _BLOCKS = frozenset(("p", "div", "br", "tr", "li", "h1", "h2", "h3", "h4", "table", "title"))
 _SILENT = frozenset(("script", "style", "template", "noscript", "object", "svg"))
 _RTF = re.compile(r"\\([a-z]{1,32})(-?\d{1,10})? ?|\\'([0-9a-f]{2})|\\(.)|([{}])|[\r\n]+|(.)", re.S)
@@ -25,6 +26,8 @@ def decoded(data: bytes) -> str:
 
 def words_of(data: bytes, kind: str) -> str:
     """The text of a `txt`, `html` or `rtf` file. Raises LeftOut."""
+    if len(data) > LARGEST:
+        raise LeftOut("too-large")
     try:
         text = decoded(data)
     except UnicodeDecodeError:

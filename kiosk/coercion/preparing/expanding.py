@@ -91,6 +91,8 @@ def _inflate(original: BinaryIO, start: int, out: BinaryIO, most: int) -> None:
 
 
 def _turn_round(original: BinaryIO, instance: Instance, out: BinaryIO) -> None:
+    if original.seek(0, 2) <= instance.dataset_offset:
+        raise Malformed("the file is shorter than when it was cataloged")
     with mmap.mmap(original.fileno(), 0, access=mmap.ACCESS_READ) as data:
         at, size = instance.dataset_offset, len(data)
         while at + 8 <= size:
