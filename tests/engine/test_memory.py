@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from kiosk.desk import Desk, Operator, Role
 from kiosk.engine import casework
 from kiosk.model.content import Catalog, StatedPatient
 from kiosk.model.matching import Action, Judgement, Recommendation, Resolution
@@ -131,3 +132,19 @@ def test_whom_a_person_chose_is_a_candidate_again_however_unlike(here: Station) 
     proposal = here.case(second).proposal
     assert proposal is not None
     assert key_of(here, PETER.number) in {c.local.key for c in proposal.candidates}
+
+
+def test_taking_a_decision_back_lets_the_matcher_decide_again(here: Station) -> None:
+    """The case that waited for nothing but the contradiction goes on by itself."""
+    first = insert(here)
+    here.work()
+    here.register()
+    say(here, first, Action.IMPORT_ONLY)
+    second = insert(here)
+    here.work()
+    assert here.case(second).reasons == (casework.OTHERWISE_BEFORE,)
+    desk = Desk(here.rows, here.policy, Operator("berta", Role.HIM), lambda: here.at)
+    (said,) = desk.compare(here.case(second).id).earlier
+    desk.revoke(here.case(second).id, said.id, "registered since")
+    here.work()
+    assert here.case(second).state is CaseState.RELEASED

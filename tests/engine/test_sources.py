@@ -6,6 +6,8 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +23,8 @@ from tests.engine.conftest import ARCHIBALD, Station, policy_for
 from tests.engine.test_memory import insert
 from tests.peers import free_port
 from tests.peers.pdq import Supplier, naming, supplier
+from tests.peers.web import web
+from tests.peers.wlmscpfs import scheduled, wlmscpfs
 
 PID = (
     f"PID|1||{ARCHIBALD.number}^^^HOSP^MR||{ARCHIBALD.family}^{ARCHIBALD.given}||"
@@ -30,10 +34,16 @@ STRANGER = "PID|2||0777^^^HOSP^MR||STRANGER^STEVE||19500101|M"
 
 
 def use(here: Station, *ports: int, seconds: float = 5.0) -> None:
-    sources = tuple(
-        Source(name=f"MPI{n or ''}", kind="pdq", port=port, seconds=seconds)
-        for n, port in enumerate(ports)
+    ask(
+        here,
+        *(
+            Source(name=f"MPI{n or ''}", kind="pdq", port=port, seconds=seconds)
+            for n, port in enumerate(ports)
+        ),
     )
+
+
+def ask(here: Station, *sources: Source) -> None:
     here.use(policy_for(Destination(name="PACS", port=1), source=sources))
 
 
@@ -236,3 +246,41 @@ def test_a_refusal_outlives_that_the_feed_tells_of_the_patient(
     (said,) = case.proposal.remembered
     assert said.judgement is Judgement.NOT_SAME
     assert said.local_key in {c.local.key for c in case.proposal.candidates}
+
+
+def test_a_fhir_server_names_candidates_the_same_way(here: Station) -> None:
+    resource = {
+        "resourceType": "Patient",
+        "identifier": [{"system": "urn:mrn", "value": ARCHIBALD.number}],
+        "name": [{"family": ARCHIBALD.family, "given": [ARCHIBALD.given]}],
+    }
+    bundle = {"resourceType": "Bundle", "entry": [{"resource": resource}]}
+    with web(lambda handler: handler.answer_json(200, bundle)) as server:
+        ask(here, Source(name="MPI", kind="fhir", url=server.url, system="urn:mrn"))
+        intake = insert(here)
+        here.work()
+    assert only_candidate(here.case(intake)) == f"?{ARCHIBALD.number}^HOSP"
+
+
+@pytest.mark.peer("wlmscpfs")
+def test_a_worklist_names_candidates_with_their_appointments(here: Station, tmp_path: Path) -> None:
+    """So the case is due before the appointment."""
+    soon = here.at.astimezone() + timedelta(hours=1)
+    name = f"{ARCHIBALD.family}^{ARCHIBALD.given}"
+    item = scheduled(
+        name,
+        ARCHIBALD.number,
+        ARCHIBALD.birth_date,
+        ARCHIBALD.sex,
+        day=f"{soon:%Y%m%d}",
+        at=f"{soon:%H%M%S}",
+    )
+    (tmp_path / "worklist").mkdir()
+    with wlmscpfs(tmp_path / "worklist", [item]) as port:
+        ask(here, Source(name="RIS", kind="worklist", port=port, seconds=20.0))
+        intake = insert(here)
+        here.work()
+    assert only_candidate(here.case(intake)) == f"?{ARCHIBALD.number}^HOSP"
+    (row,) = desk(here).worklist().rows
+    assert row.appointment
+    assert 40 <= row.due_minutes <= 46
