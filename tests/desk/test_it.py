@@ -6,8 +6,9 @@ import pytest
 
 from kiosk.desk import Refused, Role
 from kiosk.desk.snapshots import Mood, Stage
+from kiosk.desk.views.rows import sent_line
 from kiosk.model.content import StatedPatient
-from kiosk.model.delivery import Answer
+from kiosk.model.delivery import Answer, InstanceResult
 from kiosk.model.patient import PersonName
 from kiosk.model.work import DeliveryState
 from kiosk.store import DestinationState
@@ -121,3 +122,17 @@ def test_an_archive_that_is_not_configured_cannot_be_paused(world: World) -> Non
     with pytest.raises(Refused) as refusal:
         world.desk(Role.IT).pause("ELSEWHERE")
     assert refusal.value.message.id == "KX-439"
+
+
+def test_of_two_archives_what_both_have_is_received(world: World, delivery: int) -> None:
+    """Each has two of three images, and they share one."""
+    with world.store.begin() as tx:
+        first = tx.deliveries.get(delivery)
+        study_row = tx.deliveries.study_of(delivery)
+        uid = first.study_instance_uid
+        second = tx.deliveries.queue(first.case, study_row, uid, "VNA")
+        uids = [i.sop_instance_uid for i, _ in tx.deliveries.results(delivery)]
+        for id, taken in ((delivery, uids[:2]), (second, uids[1:])):
+            tx.deliveries.record(id, [InstanceResult(u, Answer.ACCEPTED, 0) for u in taken])
+        line = sent_line(tx, tx.cases.outline(study_row), tx.deliveries.of_case(first.case))
+    assert (line.images, line.received, line.checked) == (3, 1, 0)

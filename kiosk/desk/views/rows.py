@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from kiosk.desk.snapshots import Stage, StudyLine
 from kiosk.model.content import InstanceStatus
@@ -35,9 +36,21 @@ def study_line(outline: Outline, stage: Stage = Stage.WAITING) -> StudyLine:
 
 
 def sent_line(tx: Transaction, outline: Outline, deliveries: Iterable[Delivery]) -> StudyLine:
-    """A study on its way: of several archives the one that is furthest behind."""
-    lines = [_delivered(outline, d, tx.deliveries.counts(d.id)) for d in deliveries]
-    return min(lines, key=lambda line: (line.checked, line.received), default=study_line(outline))
+    """A study on its way: as far as the archive that is furthest behind, and with the images that
+    every one has which is to get them."""
+    lines, ids = [], []
+    for each in deliveries:
+        lines.append(_delivered(outline, each, tx.deliveries.counts(each.id)))
+        ids.append(each.id)
+    last = min(lines, key=lambda line: (line.checked, line.received), default=study_line(outline))
+    if len(ids) < 2:
+        return last
+    return replace(
+        last,
+        images=tx.deliveries.everywhere(ids, *Answer),
+        received=tx.deliveries.everywhere(ids, Answer.ACCEPTED, Answer.VERIFIED),
+        checked=tx.deliveries.everywhere(ids, Answer.VERIFIED),
+    )
 
 
 def _delivered(outline: Outline, delivery: Delivery, counts: dict[Answer, int]) -> StudyLine:
