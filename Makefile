@@ -7,13 +7,14 @@ STAMP := .venv/.installed-from-lock
 PACKAGES := installer/system-packages
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip --quiet --no-input
 
-.PHONY: help run test check setup packages-to-run packages-to-test corpus bench screens lock clean
+.PHONY: help run test check setup packages-to-run packages-to-test corpus vm bench screens lock clean
 
 help:
 	@echo "make run      the whole job, before your eyes (without a display: in this terminal)"
 	@echo "make test     style, types and tests"
 	@echo "make check    the same, without looking for system packages first"
 	@echo "make corpus   only the tests that read ../shared/corpus"
+	@echo "make vm       drives and sticks on a real kernel, where a virtual kiosk PC is (tests/vm)"
 	@echo "make bench    the measurements (see bench/)"
 	@echo "make screens  a picture of every screen, into build/screens/"
 	@echo "make lock     resolve requirements.lock anew from pyproject.toml"
@@ -55,6 +56,9 @@ packages-to-test:
 
 corpus: $(STAMP)
 	@QT_QPA_PLATFORM=offscreen $(BIN)/pytest -m corpus $(ARGS)
+
+vm: $(STAMP)
+	@$(BIN)/pytest tests/vm/journey.py -x $(ARGS)
 
 bench: $(STAMP)
 	@for each in $$(ls bench/*.py); do $(BIN)/python -m bench.$$(basename $$each .py) || exit 1; done

@@ -345,9 +345,25 @@ def test_a_drive_that_hangs_holds_up_no_other_and_is_called_sick(
     assert [i.medium.location for i in kiosk.intakes] == [str(right.node)]
     answered.set()
     drives.stop()
+    drives.tend()
     with here.rows.read() as tx:
         states = {d.serial: d.state for d in tx.intakes.drives("kiosk-1")}
     assert states == {"LEFT": DriveState.SICK, "RIGHT": DriveState.DISC_OK}
+
+
+def test_a_drive_that_hangs_while_it_is_read_is_called_sick(
+    here: Station, left: Bay, right: Bay, known: Path
+) -> None:
+    def hangs(progress: Progress) -> None:
+        raise JobFailed(_stalled())
+
+    kiosk = Kiosk(here, hangs)
+    kiosk.drives.changed(right.drive)
+    kiosk.drives.changed(left.insert(known))
+    kiosk.work()
+    with here.rows.read() as tx:
+        states = {d.serial: d.state for d in tx.intakes.drives("kiosk-1")}
+    assert states == {"LEFT": DriveState.SICK, "RIGHT": DriveState.NO_DISC}
 
 
 def _stalled() -> Finding:

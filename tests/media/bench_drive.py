@@ -12,6 +12,7 @@ from pathlib import Path
 
 NO_DISC, TRAY_OPEN, NOT_READY, DISC_OK = 1, 2, 3, 4
 DRIVE_STATUS, DISC_STATUS, EJECT, LOCK_DOOR = 0x5326, 0x5327, 0x5309, 0x5329
+SELECT_SPEED = 0x5322
 DATA_DISC, ENOTTY, EIO = 101, 25, 5
 
 DESCRIPTION = """\
@@ -153,6 +154,7 @@ class BenchDrive:
         self.syspath = "/sys" + description.split("\n", 1)[0].removeprefix("P: ")
         assert _add(bench.testbed, description.encode(), None)
         self.status, self.obeys, self.hangs = NO_DISC, True, False
+        self.asked: list[object] = []
         self._put(None)
         self._answer_ioctls()
 
@@ -197,6 +199,7 @@ class BenchDrive:
         assert _attach(self.bench.testbed, self.node.encode(), base, None)
 
     def _answer(self, request: object) -> tuple[int, int]:
+        self.asked.append(request)
         if request == DRIVE_STATUS:
             return self.status, 0
         if request == DISC_STATUS:

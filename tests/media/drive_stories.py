@@ -12,7 +12,7 @@ from pathlib import Path
 from kiosk.media import MediaError, Watch, drives, eject, identify, refuse_blank, watch
 from kiosk.media.containers import Folder
 from kiosk.model.medium import Drive, DriveState, MediumKind
-from tests.media.bench_drive import DISC_OK, NOT_READY, TRAY_OPEN, Bench, BenchStick
+from tests.media.bench_drive import DISC_OK, NOT_READY, SELECT_SPEED, TRAY_OPEN, Bench, BenchStick
 from tests.media.images import LIMITS, burn, contents, some_files, take
 
 PATIENCE = 20.0
@@ -99,6 +99,21 @@ def reading() -> None:
     assert contents(into) == some_files(3)
     eject("/dev/sr0")
     assert drive.status == TRAY_OPEN
+
+
+def slowly() -> None:
+    """A drive is asked to go slower once something cannot be read, and not before; one that does
+    not obey is read on all the same."""
+    drive = Bench().plug(0, "SN1")
+    drive.insert(a_disc())
+    into = Path(tempfile.mkdtemp())
+    take(Path("/dev/sr0"), into / "whole")
+    assert SELECT_SPEED not in drive.asked
+    cut = burn(Path(tempfile.mkdtemp()) / "cut.iso", some_files(4, 200_000))
+    os.truncate(cut, cut.stat().st_size - 200 * 2048)
+    drive.insert(cut)
+    take(Path("/dev/sr0"), into / "cut")
+    assert drive.asked.count(SELECT_SPEED) == 1
 
 
 def blank() -> None:

@@ -16,6 +16,7 @@ STORIES = [
     "replugged",
     "reading",
     "blank",
+    "slowly",
     "refusing",
     "hanging",
     "sticks",

@@ -95,10 +95,6 @@ class Drives:
         try:
             medium = reach(self._site.mounts, there, self._identify)
         except JobFailed as e:
-            if e.finding.code in HANGS:
-                with self._site.store.begin() as tx:
-                    sick = replace(drive, state=DriveState.SICK)
-                    tx.intakes.set_drive(self._site.station, sick)
             if e.finding.code not in TAKEN_OUT:  # else it was gone before we looked
                 self._unreadable(there, e.finding, stayed)
             return
@@ -147,10 +143,21 @@ class Drives:
             if event.kind in ("intake.failed", "intake.read"):
                 self._go_on(event)
 
+    def _sick_at(self, intake: int) -> None:
+        """The drive in which the intake's medium lies does not answer."""
+        with self._site.store.begin() as tx:
+            location = tx.intakes.get(intake).medium.location
+            for drive in tx.intakes.drives(self._site.station):
+                if drive.device == location and drive.state is DriveState.DISC_OK:
+                    sick = replace(drive, state=DriveState.SICK)
+                    tx.intakes.set_drive(self._site.station, sick)
+
     def _go_on(self, event: Event) -> None:
         """A medium came back before its reading had noticed that it was gone: read on. It lies in
         two drives at once: the other copy is a stay of its own."""
         id = event.intake or 0
+        if event.data.get("code") in HANGS:
+            self._sick_at(id)
         drive, medium = self._seen_again.pop(id, (None, None))
         if drive is None or medium is None:
             return
