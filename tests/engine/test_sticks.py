@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from kiosk.cli.context import Context
 from kiosk.cli.demonstration import discs
+from kiosk.cli.importing import receive
+from kiosk.cli.inspecting import inspect
 from kiosk.media import MediaError
 from kiosk.model.medium import Drive, DriveState, Medium, MediumKind, Progress
 from kiosk.model.work import Intake, IntakeState
@@ -316,4 +319,18 @@ def test_a_stick_that_a_person_names_is_mounted_too(
     here.work()
     with here.rows.read() as tx:
         assert tx.intakes.get(intake).state is IntakeState.CATALOGED
+    assert service.volumes == {}
+
+
+def test_the_commands_read_below_a_mount_as_the_engine_does(
+    here: Station, service: UDisks, hfs_plus: Path, tmp_path: Path, scans: dict[str, bytes]
+) -> None:
+    """`kiosk inspect` and `kiosk import` of a Mac's image."""
+    mac(service, hfs_plus, tmp_path / "tree", scans)
+    report, code = inspect(hfs_plus, here.policy)
+    assert (code, report["medium"]["filesystem"]) == (0, "hfsplus")
+    assert [p["patient_id"] for p in report["patients"]] == [discs.ARCHIBALD]
+    context = Context(here.policy, None, here.folder, here.rows, here.vault)
+    intake = receive(context, hfs_plus, "tester", None)
+    assert (intake.medium.kind, intake.medium.filesystem) == (MediumKind.IMAGE, "hfsplus")
     assert service.volumes == {}

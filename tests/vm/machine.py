@@ -191,7 +191,7 @@ class Rows:
         return found
 
     def people(self, number: int) -> set[str]:
-        return {s["identifier"]["value"] for i, s in self.now["people"] if i == number}
+        return {s["identifiers"][0]["value"] for i, s in self.now["people"] if i == number}
 
     def copied(self, number: int) -> int:
         """Bytes."""
