@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, insert, select, update
 
 from kiosk.model.patient import Identifier, LocalPatient
 from kiosk.model.registration import (
@@ -22,7 +22,7 @@ from kiosk.model.registration import (
 from kiosk.store.roster import rows, rules
 from kiosk.store.roster.record import QUERY, number
 from kiosk.store.roster.sheet import moment
-from kiosk.store.roster.statements import among, insert_rows, insert_tuples, run
+from kiosk.store.roster.statements import Marks, among, insert_rows, insert_tuples, run
 from kiosk.store.roster.update import created
 
 Refusal = tuple[Applied, str, str]
@@ -37,11 +37,12 @@ _STATE = select(rows.state)
 _SAVE = update(rows.state).values(
     {name: bindparam(name) for name in ("next_key", "size", "last_message_at")}
 )
-_SEEN = select(rows.message.c.sender, rows.message.c.control_id, rows.message.c.digest)
 
 
-def _numbered(control_ids: list[BindParameter[str]]) -> ColumnElement[bool]:
-    return rows.message.c.control_id.in_(control_ids)
+def _numbered(control_ids: Marks) -> Select[Any]:
+    table = rows.message.c
+    query = select(table.sender, table.control_id, table.digest)
+    return query.where(table.control_id.in_(control_ids))
 
 
 class Authorities:
@@ -159,7 +160,7 @@ class Feed:
         return str(key)
 
     def _load_seen(self, events: Iterable[RegistrationEvent]) -> None:
-        for row in among(self._connection, _SEEN, _numbered, {_key(e)[1] for e in events}):
+        for row in among(self._connection, _numbered, {_key(e)[1] for e in events}):
             self._seen[row.sender, row.control_id] = row.digest
 
     def _one(self, event: RegistrationEvent | Refusal, raw: bytes) -> Applied:

@@ -6,8 +6,9 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Integer, Select, bindparam, func, select
 
 from kiosk.model.matching import IndexStatistics
 from kiosk.model.patient import Identifier, LocalPatient, PatientStatus
@@ -15,6 +16,7 @@ from kiosk.model.registration import Applied, RegistrationEvent, RosterException
 from kiosk.store.roster import rows
 from kiosk.store.roster.feed import Authorities, Feed, Refusal
 from kiosk.store.roster.record import decode, fold, local_patient
+from kiosk.store.roster.statements import LONGEST, Marks, among
 
 _ROW = rows.patient.c
 
@@ -148,26 +150,18 @@ class Roster:
         return self._patients(query)
 
     def candidates(self, keys: Iterable[str], limit: int = 200) -> tuple[LocalPatient, ...]:
-        """The records that share a blocking key, those with most keys in common first."""
-        table = rows.key.c
-        shared = (
-            select(table.patient, func.count().label("shared"))
-            .where(table.key.in_([rows.hashed(k) for k in keys]))
-            .group_by(table.patient)
-            .order_by(func.count().desc(), table.patient)
-            .limit(limit)
-            .subquery()
-        )
-        query = select(rows.patient).join(shared, _ROW.id == shared.c.patient)
-        return self._patients(query.order_by(shared.c.shared.desc(), _ROW.id))
+        """The records that share a blocking key, those with most keys in common first. Of more keys
+        than a disc's names can make, the first thousand count."""
+        asked = sorted({rows.hashed(k) for k in keys})[:LONGEST]
+        found = among(self._connection, _sharing, asked, limit=limit)
+        return tuple(local_patient(decode(row.id, row.viewed or row.own)) for row in found)
 
     def statistics(self, name_keys: Iterable[str]) -> IndexStatistics:
         """How many records there are, and how many of them carry each of these name keys."""
         wanted = {rows.hashed(name): name for name in name_keys}
-        table = rows.key.c
-        query = select(table.key, func.count()).where(table.key.in_(wanted)).group_by(table.key)
         counts = dict.fromkeys(wanted.values(), 0)
-        counts |= {wanted[k]: int(n) for k, n in self._connection.execute(query)}
+        for row in among(self._connection, _carrying, wanted):
+            counts[wanted[row.key]] = int(row.carriers)
         return IndexStatistics(self.size(), counts)
 
     def search(self, text: str, birth_date: str = "", limit: int = 20) -> tuple[LocalPatient, ...]:
@@ -202,3 +196,20 @@ class Roster:
             local_patient(decode(row.id, row.viewed or row.own))
             for row in self._connection.execute(query)
         )
+
+
+def _sharing(keys: Marks) -> Select[Any]:
+    """The patients with one of these keys, those with most of them first, at most `limit`."""
+    count = func.count()
+    shared = select(rows.key.c.patient, count.label("shared")).where(rows.key.c.key.in_(keys))
+    shared = shared.group_by(rows.key.c.patient).order_by(count.desc(), rows.key.c.patient)
+    first = shared.limit(bindparam("limit", type_=Integer)).subquery()
+    query = select(rows.patient.c.id, rows.patient.c.own, rows.patient.c.viewed)
+    query = query.join(first, rows.patient.c.id == first.c.patient)
+    return query.order_by(first.c.shared.desc(), rows.patient.c.id)
+
+
+def _carrying(keys: Marks) -> Select[Any]:
+    """Each of these keys that anybody has, and how many have it."""
+    count = func.count().label("carriers")
+    return select(rows.key.c.key, count).where(rows.key.c.key.in_(keys)).group_by(rows.key.c.key)

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     BigInteger,
-    BindParameter,
     Column,
-    ColumnElement,
     Connection,
     Integer,
     LargeBinary,
+    Select,
     String,
     Table,
     Text,
@@ -42,7 +41,7 @@ from kiosk.store.roster.record import (
     words,
 )
 from kiosk.store.roster.sheet import Sheet
-from kiosk.store.roster.statements import among, insert_rows, insert_tuples, run_all
+from kiosk.store.roster.statements import Marks, among, insert_rows, insert_tuples, run_all
 from kiosk.store.tables import ID, METADATA
 
 T = TypeVar("T")
@@ -168,8 +167,6 @@ _REWRITE = (
     .where(patient.c.id == bindparam("at"))
     .values({n: bindparam(n) for n in ("own", "viewed", "merged_into", "birth_date")})
 )
-_WRITTEN = select(patient.c.id, patient.c.own, patient.c.viewed)
-_NUMBERED = select(identifier)
 _FORGET = {
     table: delete(table).where(*(c == bindparam(f"k{n}") for n, c in enumerate(columns)))
     for table in (identifier, key, word)
@@ -177,12 +174,13 @@ _FORGET = {
 }
 
 
-def _by_value(values: list[BindParameter[str]]) -> ColumnElement[bool]:
-    return identifier.c.value.in_(values)
+def _numbered(values: Marks) -> Select[Any]:
+    return select(identifier).where(identifier.c.value.in_(values))
 
 
-def _family(keys: list[BindParameter[int]]) -> ColumnElement[bool]:
-    return or_(patient.c.id.in_(keys), patient.c.merged_into.in_(keys))
+def _family(keys: Marks) -> Select[Any]:
+    near = or_(patient.c.id.in_(keys), patient.c.merged_into.in_(keys))
+    return select(patient.c.id, patient.c.own, patient.c.viewed).where(near)
 
 
 _DIGEST = hashlib.blake2b(digest_size=8)
@@ -201,7 +199,7 @@ def open_sheet(connection: Connection, next_key: int, wanted: Iterable[Number]) 
     them."""
     keys: set[int] = set()
     asked = set(wanted)
-    found = among(connection, _NUMBERED, _by_value, {value for value, _ in asked})
+    found = among(connection, _numbered, {value for value, _ in asked})
     keys |= {row.patient for row in found if (row.value, row.issuer) in asked}
     return open_records(connection, next_key, keys)
 
@@ -216,7 +214,7 @@ def open_records(connection: Connection, next_key: int, keys: set[int]) -> Loade
 
 def _load(connection: Connection, loaded: Loaded, keys: set[int]) -> set[int]:
     """Loads these and what is merged into them; the keys that are still missing."""
-    for row in among(connection, _WRITTEN, _family, sorted(keys)):
+    for row in among(connection, _family, sorted(keys)):
         if row.id not in loaded.sheet.records:
             loaded.enter(decode(row.id, row.own), row.viewed)
     records = loaded.sheet.records

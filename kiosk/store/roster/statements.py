@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 from sqlalchemy import (
     BindParameter,
-    ColumnElement,
     Connection,
     CursorResult,
     Select,
@@ -26,17 +25,18 @@ from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.compiler import SQLCompiler
 
 T = TypeVar("T")
-Listed = Callable[[list[BindParameter[Any]]], ColumnElement[bool]]
-"""A condition on one of several values, which may name them more than once."""
+Marks = list[BindParameter[Any]]
+Listing = Callable[[Marks], Select[Any]]
+"""A query for one of several values, which may name them more than once."""
 
 
-_LONGEST = 512  # values in one IN
+LONGEST = 1024  # values in one IN
 
 
 def _portions(values: Iterable[T]) -> Iterator[list[T]]:
     """Lists of 1, 2, 4 ... values, the last repeated to fill one: so that few statements serve."""
     rest = iter(values)
-    while part := list(islice(rest, _LONGEST)):
+    while part := list(islice(rest, LONGEST)):
         yield part + part[-1:] * ((1 << (len(part) - 1).bit_length()) - len(part))
 
 
@@ -56,12 +56,12 @@ def run_all(
 
 
 def among(
-    connection: Connection, query: Select[Any], where: Listed, values: Iterable[object]
+    connection: Connection, query: Listing, values: Iterable[object], **more: object
 ) -> Iterator[Any]:
-    """The rows of `query` whose condition holds for one of the values, however many there are."""
+    """The rows of `query` for these values, however many there are: a thousand at a time."""
     for part in _portions(values):
-        text, order = _listed(connection.dialect, query, where, len(part))
-        named = {f"v{n}": value for n, value in enumerate(part)}
+        text, order, given = _listed(connection.dialect, query, len(part))
+        named = {**given, **more, **{f"v{n}": value for n, value in enumerate(part)}}
         yield from connection.exec_driver_sql(text, tuple(named[name] for name in order))
 
 
@@ -94,9 +94,9 @@ def _compiled(dialect: Dialect, statement: Executable) -> tuple[str, tuple[str, 
 
 @lru_cache(maxsize=256)
 def _listed(
-    dialect: Dialect, query: Select[Any], where: Listed, count: int
-) -> tuple[str, tuple[str, ...]]:
-    marks: list[BindParameter[Any]] = [bindparam(f"v{n}") for n in range(count)]
-    compiled = query.where(where(marks)).compile(dialect=dialect)
+    dialect: Dialect, query: Listing, count: int
+) -> tuple[str, tuple[str, ...], dict[str, object]]:
+    """As `_compiled`, with the values that SQLAlchemy itself has put in (an OFFSET of 0)."""
+    compiled = query([bindparam(f"v{n}") for n in range(count)]).compile(dialect=dialect)
     assert isinstance(compiled, SQLCompiler)
-    return str(compiled), tuple(compiled.positiontup or ())
+    return str(compiled), tuple(compiled.positiontup or ()), dict(compiled.params)
