@@ -75,7 +75,7 @@ def _entities() -> list[tuple[str, str, str]]:
         ("Associations at once (default)", at_once, str(door.associations)),
         ("Presentation contexts", contexts, "as proposed"),
         ("Asynchronous operations", "none", "none"),
-        ("SCP role selection", "none", "as proposed, for storage commitment reports"),
+        ("SCP role selection", "for C-GET", "as proposed, for storage commitment reports"),
     ]
 
 
