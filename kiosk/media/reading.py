@@ -96,8 +96,9 @@ class _Reading:
         self.files_done = 0
         self.copied = 0
         self.added = 0  # bytes that no earlier visit had
-        self.over = len(self.entries) > limits.files
-        self.too_many = too_many_files(limits)
+        many = len(self.entries) > limits.files
+        self.over = many or self.total > limits.medium_bytes  # then scans only
+        self.too_many = too_many_files(limits) if many else too_many_bytes(limits)
         self.refused: dict[str, Finding] = {}
         self.passes = 1
 

@@ -131,9 +131,7 @@ def is_program(untrusted_path: str, head: bytes | memoryview) -> bool:
 
 def too_many_files(limits: Limits) -> Finding:
     """One finding for all files that the limit on their number shut out."""
-    return _medium_past_limit(
-        "limit-files", f"{limits.files} files", " Only files that say they are DICOM were copied."
-    )
+    return _medium_past_limit("limit-files", f"{limits.files} files")
 
 
 def too_many_bytes(limits: Limits) -> Finding:
@@ -141,10 +139,11 @@ def too_many_bytes(limits: Limits) -> Finding:
     return _medium_past_limit("limit-bytes", f"{limits.medium_bytes} bytes of files")
 
 
-def _medium_past_limit(code: str, limit: str, more: str = "") -> Finding:
+def _medium_past_limit(code: str, limit: str) -> Finding:
     detail = (
-        f"The medium holds more than {limit}.{more} What is beyond the limit was listed and not "
-        "read. A disc of scans is never like this: ask for a copy with the scans only."
+        f"The medium holds more than {limit}. Only files that say they are DICOM were copied, up "
+        "to the limit; the rest was listed and not read. A disc of scans is never like this: ask "
+        "for a copy with the scans only."
     )
     return Finding(code, Severity.UNSAFE, "", detail)
 

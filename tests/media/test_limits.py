@@ -67,6 +67,17 @@ def test_past_the_number_of_files_dicom_is_bounded_too(tmp_path: Path) -> None:
     assert len(staged(tmp_path / "s")) == 6
 
 
+def test_past_the_bytes_of_a_medium_only_dicom_is_copied(tmp_path: Path) -> None:
+    """The films on a patient's stick do not use up the room of the scans behind them."""
+    folder = tmp_path / "stick"
+    folder.mkdir()
+    (folder / "A-FILM.MP4").write_bytes(bytes(60_000))
+    (folder / "B-SCAN").write_bytes(dicom(1, 9000))
+    take(folder, tmp_path / "s", Limits(medium_bytes=65_000))
+    states = {path: file.state for path, file in staged(tmp_path / "s").items()}
+    assert states == {"A-FILM.MP4": FileState.REFUSED, "B-SCAN": FileState.WHOLE}
+
+
 def test_past_the_bytes_of_a_medium_the_rest_is_refused(tmp_path: Path) -> None:
     """Files are taken in the disc's order as long as they fit; a read again adds none."""
     image = burn(tmp_path / "a.iso", some_files(6))
