@@ -210,7 +210,8 @@ def one_person(comparison: Comparison, size: int) -> float:
     if comparison.capped_by:
         return 0.0
     alike = comparison.weight
-    if level["birth_date"] != "exact":
+    born = sum(e.weight for e in comparison.evidence if e.field == "birth_date")
+    if level["birth_date"] != "exact" or born <= BIRTH_DATE["exact"] + NEW_YEAR:
         alike -= sum(e.weight for e in contact)  # relatives of one name live there too
     elif level.get("middle") not in ("exact", "initial"):
         said = {e.level for e in contact}

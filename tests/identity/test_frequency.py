@@ -151,6 +151,16 @@ def test_a_birthday_on_1_january_is_worth_the_year() -> None:
     assert proposal.recommendation is Recommendation.REVIEW
 
 
+def test_brothers_of_one_name_both_born_on_1_january_are_no_duplicates() -> None:
+    home = {"address": "5089 COLBERT RD", "telephone": "7134259589", "sex": "M"}
+    pair = [registered(n, "ALI^YUSUF", "20100101", **home) for n in ("1", "2")]
+    common = index(f_ALI=300, g_YUSUF=90, n_ALI_YUSUF=6)
+    stated = on_disc("ALI^YUSUF", "20100101", "M")
+    for pick in (None, PICK):
+        proposal = propose(stated, pair, common, SETTINGS, pick)
+        assert "another registered person fits equally well" in why(proposal)
+
+
 def test_relatives_at_one_address_are_no_duplicates() -> None:
     """Sisters of one name, both born on some 1 January."""
     home = {"address": "12 ELM ST"}
