@@ -7,9 +7,15 @@ by itself. Printed: what is accepted, asked and missed, by name origin and by co
 of the front desk, right and wrong by kind of mistake; the time of one decision; that every
 probability is recomputed from the stored record. 100,000 records without arguments.
 
-Figures on labelled data of a public generator (names after the US Census and SSA, 60,000 discs and
-100,000 patients each, thresholds of the policy's defaults, seeds nobody had looked at) are in the
-README.
+Figures on the labelled data of another generator (names after the US Census and SSA, 100,000
+patients, thresholds of the policy's defaults), in a run on seed 4242 with a name mix of 42 %
+Hispanic names, which nobody had looked at before; the model was fitted on seed 7 with US names.
+Of 25,002 discs 0.801 were accepted (0.944 of the registered), none wrongly, and 0.054 left to a
+person, with the right record among the first three for 0.969 of them; 0.0022 of the registered
+were missed. Among look-alikes alone (twins, fathers and sons, two of one name and birth date)
+0.020 were linked wrongly, nearly all of them indistinguishable people. Of right picks 0.961 were
+accepted; of wrong ones none of strangers, namesakes, fathers and sons, and 0.003 of twins.
+Fewer than the goals ask for: 0.82, 0.97, and 0.001 of twins.
 """
 
 from __future__ import annotations
