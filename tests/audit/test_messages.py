@@ -163,7 +163,8 @@ def test_no_text_of_a_disc_breaks_the_xml(uid: str, number: str, label: str) -> 
 
 
 NOT_KINDS = {"intake.id", "intake.station", "delivery.id", "engine.lock", "engine.log"}
-KIND = re.compile(r"(intake|case|delivery|withdrawal|notice|decision|destination|drive|engine)\.[a-z-]+")
+UNITS = "intake|case|delivery|withdrawal|notice|decision|destination|drive|engine"
+KIND = re.compile(rf"({UNITS})\.[a-z-]+")
 
 
 def test_of_every_kind_of_line_somebody_has_decided_what_it_proves() -> None:
