@@ -42,7 +42,7 @@ class Peer:
         while not self._got:
             try:
                 data = self.socket.recv(65536)
-            except ConnectionResetError:
+            except (ConnectionResetError, ssl.SSLError):  # cut without a word
                 return ""
             if not data:
                 return ""
