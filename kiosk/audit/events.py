@@ -281,7 +281,7 @@ AUDITED: dict[str, Callable[[Subject], tuple[AuditMessage, ...]]] = {
     "withdrawal.sent": _transferred(SUCCESS),
     "withdrawal.held": _transferred(MINOR),
     "policy.changed": _alert(Code("110129", "Security Configuration")),
-    "peer.refused": _alert(Code("110126", "Node Authentication")),
+    "adt.refused": _alert(Code("110126", "Node Authentication")),
     "audit.exported": _log_used,
     "audit.viewed": _log_used,
 }
@@ -297,7 +297,7 @@ SILENT = frozenset(
     delivery.queued delivery.waits delivery.retried delivery.commitment delivery.committed
     delivery.notified delivery.aborted
     withdrawal.committed withdrawal.aborted withdrawal.retried withdrawal.by-hand
-    notice.sent notice.refused
+    notice.sent notice.refused source.fails source.works
     destination.paused destination.resumed drive.eject-asked drive.eject-failed
     """.split()
 )

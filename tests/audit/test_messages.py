@@ -162,8 +162,15 @@ def test_no_text_of_a_disc_breaks_the_xml(uid: str, number: str, label: str) -> 
     assert xml_of(told)
 
 
-NOT_KINDS = {"intake.id", "intake.station", "delivery.id", "engine.lock", "engine.log"}
-UNITS = "intake|case|delivery|withdrawal|notice|decision|destination|drive|engine"
+NOT_KINDS = {
+    "adt.enabled",
+    "intake.id",
+    "intake.station",
+    "delivery.id",
+    "engine.lock",
+    "engine.log",
+}
+UNITS = "adt|audit|policy|source|intake|case|delivery|withdrawal|notice|decision|destination|drive|engine"
 KIND = re.compile(rf"({UNITS})\.[a-z-]+")
 
 
