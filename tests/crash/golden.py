@@ -33,12 +33,15 @@ from kiosk import adt, coercion, fileset, identity, media, store
 from kiosk.cli.demonstration import discs, registration
 from kiosk.engine import Engine, Site
 from kiosk.model.content import Catalog, Verdict
+from kiosk.model.matching import Action, Resolution
 from kiosk.model.medium import Medium, MediumKind, Progress, ReadReport
-from kiosk.model.work import IntakeState
+from kiosk.model.patient import Identifier
+from kiosk.model.work import CaseState, IntakeState
 from kiosk.policy import Policy
 from kiosk.policy.sections import Coercion, Limits
 
 WHO = registration.Registered("0071177", "QXZZALDEN", "CANARY", "19610509", "F")
+RIGHT = registration.Registered("0082288", "QXZZBERG", "CANARY", "19470130", "F")
 CANARY = b"QXZZ"  # must be in no log, no file name, no temporary file
 IMAGES = 3
 START = datetime(2026, 11, 24, 10, tzinfo=UTC)
@@ -108,15 +111,37 @@ def opened(state: Path, now: Callable[[], datetime] = lambda: START) -> store.St
 
 
 def begin(state: Path, image: Path) -> None:
-    """The patient is registered and the disc is put in; nothing of it is read yet."""
+    """Two patients are registered and the disc of one is put in; nothing of it is read yet."""
     state.mkdir()
     rows = opened(state)
-    text = registration._message("A04", WHO, "", START, 1).text.encode()
     with rows.begin() as tx:
-        event = adt.parse(text, default_charset="utf-8", default_authority="HOSP")
-        assert tx.roster.apply(event, text).ack == "AA"
+        for number, each in enumerate((WHO, RIGHT)):
+            text = registration._message("A04", each, "", START, number).text.encode()
+            event = adt.parse(text, default_charset="utf-8", default_authority="HOSP")
+            assert tx.roster.apply(event, text).ack == "AA"
         tx.intakes.create(Medium(MediumKind.IMAGE, str(image)), "kiosk-1", "tester", None)
     rows.close()
+
+
+def recall(state: Path) -> None:
+    """The import has ended, and it was the wrong patient's."""
+    rows = opened(state)
+    with rows.begin() as tx:
+        (case,) = tx.cases.of_intake(1)
+        tx.recall(case, "113037", "lead", {"reason": "the other one's"})
+    rows.close()
+
+
+def _decide(tx: store.Transaction) -> bool:
+    """HIM's part after a recall: it is the other patient. Whether there was anything to decide."""
+    waiting = tx.cases.in_state(CaseState.AWAITING)
+    local = tx.roster.resolve(Identifier(RIGHT.number, "HOSP"))
+    assert local is not None
+    for case in waiting:
+        at = START.isoformat()
+        link = Resolution(Action.LINK, "him", at, "asked her", local.identity, local.key)
+        tx.cases.resolve(case.id, link)
+    return bool(waiting)
 
 
 def _read(
@@ -161,9 +186,11 @@ def work(state: Path, port: int) -> None:
     engine.recover()
     for _ in range(500):
         if not engine.run_once():
-            with rows.read() as tx:
+            with rows.begin() as tx:
                 if tx.intakes.get(1).state in OVER:
                     break
+                if _decide(tx):
+                    continue
             at[0] += timedelta(seconds=5)
     else:
         raise RuntimeError("the work has no end")

@@ -43,13 +43,14 @@ def at_rest(state: Path, archived: Archived) -> list[str]:
         rows.close()
 
 
-def in_the_end(state: Path, archived: Archived) -> list[str]:
+def in_the_end(state: Path, archived: Archived, before: Archived | None = None) -> list[str]:
+    """`before` is what a recalled import had left in the archive."""
     rows = golden.opened(state)
     try:
         with rows.read() as tx:
             return [
                 *_finished(tx),
-                *_arrived_as_planned(tx, state, archived),
+                *_arrived_as_planned(tx, state, archived, before or {}),
                 *_ledger_balances(tx),
                 *_at_rest_too(state, archived),
             ]
@@ -63,18 +64,19 @@ def _at_rest_too(state: Path, archived: Archived) -> list[str]:
 
 def _nothing_without_approval(tx: Transaction, archived: Archived) -> Iterator[str]:
     """I1: whatever the archive has was approved first, and is filed under who was approved."""
-    approved = set()
+    approved, attempts = set(), 0
     for event in tx.journal.since(0):
         if event.kind in ("case.resolved", "case.decided"):
             approved.add(event.case)
+        attempts += event.kind == "delivery.attempt"
         if event.kind == "delivery.attempt" and event.case not in approved:
             yield "I1: an attempt to send is in the journal before any approval"
-    attempts = sum(d.attempts for c in tx.cases.of_intake(1) for d in tx.deliveries.of_case(c.id))
     if archived and not attempts:
         yield "I1: the archive has images and no attempt was written down"
     for data in archived.values():
         found = dcmread(BytesIO(golden.part10(data)), stop_before_pixels=True)
-        if found.PatientID != golden.WHO.number or found.IssuerOfPatientID != "HOSP":
+        ours = (golden.WHO.number, golden.RIGHT.number)
+        if found.PatientID not in ours or found.IssuerOfPatientID != "HOSP":
             yield "I1: an image is filed under somebody else's number"
 
 
@@ -157,9 +159,11 @@ def _finished(tx: Transaction) -> Iterator[str]:
             yield f"I7: the case is {case.state}"
 
 
-def _arrived_as_planned(tx: Transaction, state: Path, archived: Archived) -> Iterator[str]:
+def _arrived_as_planned(
+    tx: Transaction, state: Path, archived: Archived, before: Archived
+) -> Iterator[str]:
     """I3: however often it was sent, each image is there once, byte for byte as the plan that was
-    shown has it."""
+    shown has it. After a recall, each study has one rejection note more, and nothing else."""
     folder = state / "vault" / tx.intakes.get(1).ticket
     planned: Archived = {}
     for row, study in tx.cases.studies(1):
@@ -168,7 +172,11 @@ def _arrived_as_planned(tx: Transaction, state: Path, archived: Archived) -> Ite
             made = coercion.apply(folder / staged_name(instance.file), instance, plan)
             tail = made.tail.read_bytes()[made.tail_offset :][: made.tail_length]
             planned[made.sop_instance_uid] = made.header + tail
-    if planned != archived:
+    new = {uid: data for uid, data in archived.items() if uid not in before}
+    notes = {each.sop_instance_uid for each in tx.recalls.of_case(1)} & set(new)
+    if len(notes) != (2 if before else 0) or not set(before) <= set(archived):
+        yield "I3: the archive was not told once of each study that was taken back"
+    if planned != {uid: data for uid, data in new.items() if uid not in notes}:
         yield "I3: the archive has not exactly what was planned"
 
 

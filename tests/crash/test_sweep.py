@@ -21,7 +21,7 @@ import pytest
 from tests.crash import golden, invariants
 from tests.peers.orthanc import Orthanc, orthanc
 
-AT_MOST = 10
+AT_MOST = 8
 EVERY = os.environ.get("KIOSK_EVERY_STEP") == "1"
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -69,33 +69,77 @@ def chosen(steps: list[str]) -> list[int]:
     return numbers[:: -(-len(numbers) // AT_MOST)]
 
 
-def emptied(archive: Orthanc) -> None:
-    for patient in archive.json("/patients"):
-        archive.rest(f"/patients/{patient}", "DELETE")
+def emptied(archive: Orthanc, but: invariants.Archived) -> None:
+    """The archive as it was before."""
+    for each in archive.json("/instances?expand"):
+        if each["MainDicomTags"]["SOPInstanceUID"] not in but:
+            archive.rest(f"/instances/{each['ID']}", "DELETE")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("sweep")
+
+
+@pytest.fixture(scope="module")
+def archive(folder: Path) -> Iterator[Orthanc]:
+    own = folder / "orthanc"
+    own.mkdir()
+    with orthanc(own) as peer:
+        yield peer
+
+
+@pytest.fixture(scope="module")
+def runner(folder: Path) -> Iterator[Runner]:
+    with running(folder) as made:
+        yield made
+        assert golden.CANARY not in made.said()
+
+
+@pytest.fixture(scope="module")
+def fresh(folder: Path) -> Path:
+    golden.begin(folder / "fresh", golden.disc(folder))
+    return folder / "fresh"
+
+
+def swept(
+    fresh: Path, archive: Orthanc, runner: Runner, before: invariants.Archived
+) -> dict[str, list[str]]:
+    """What is wrong after dying at the steps of whatever is to be done in `fresh`."""
+    whole = shutil.copytree(fresh, fresh.parent / "whole")
+    died, steps = runner.run(whole, archive.port)
+    assert not died
+    assert invariants.in_the_end(whole, archive.data_sets(), before) == []
+    wrong: dict[str, list[str]] = {}
+    for number in chosen(steps):
+        emptied(archive, before)
+        state = shutil.copytree(fresh, fresh.parent / "state")
+        died, _ = runner.run(state, archive.port, die_at=number)
+        assert died, f"step {number} was not reached: {steps[number - 1]}"
+        found = invariants.at_rest(state, archive.data_sets())
+        runner.run(state, archive.port)
+        found += invariants.in_the_end(state, archive.data_sets(), before)
+        if found:
+            wrong[f"{number}: {steps[number - 1]}"] = found
+        shutil.rmtree(state)
+    shutil.rmtree(whole)
+    return wrong
 
 
 @pytest.mark.peer("Orthanc")
-def test_dying_at_any_durable_step_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
-    fresh = tmp_path / "fresh"
-    golden.begin(fresh, golden.disc(tmp_path))
-    own = tmp_path / "orthanc"
-    own.mkdir()
-    with orthanc(own) as archive, running(tmp_path) as runner:
-        whole = shutil.copytree(fresh, tmp_path / "whole")
-        died, steps = runner.run(whole, archive.port)
-        assert not died
-        assert invariants.in_the_end(whole, archive.data_sets()) == []
-        wrong: dict[str, list[str]] = {}
-        for number in chosen(steps):
-            emptied(archive)
-            state = shutil.copytree(fresh, tmp_path / "state")
-            died, _ = runner.run(state, archive.port, die_at=number)
-            assert died, f"step {number} was not reached: {steps[number - 1]}"
-            found = invariants.at_rest(state, archive.data_sets())
-            runner.run(state, archive.port)
-            found += invariants.in_the_end(state, archive.data_sets())
-            if found:
-                wrong[f"{number}: {steps[number - 1]}"] = found
-            shutil.rmtree(state)
-        assert wrong == {}
-        assert golden.CANARY not in runner.said()
+def test_dying_at_any_durable_step_loses_nothing_and_doubles_nothing(
+    fresh: Path, archive: Orthanc, runner: Runner
+) -> None:
+    assert swept(fresh, archive, runner, {}) == {}
+
+
+@pytest.mark.peer("Orthanc")
+def test_dying_while_a_recall_is_carried_out_takes_back_once_and_sends_once(
+    fresh: Path, archive: Orthanc, runner: Runner, folder: Path
+) -> None:
+    """From the recall of a whole import to the proof that it arrived under the other patient."""
+    emptied(archive, {})
+    sent = shutil.copytree(fresh, folder / "sent")
+    runner.run(sent, archive.port)
+    golden.recall(sent)
+    assert swept(sent, archive, runner, archive.data_sets()) == {}
