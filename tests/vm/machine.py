@@ -83,7 +83,7 @@ class Machine:
     def start(self) -> None:
         """The engine as a service of an account that sits at no screen."""
         self.root(
-            f"systemd-run -q --unit={UNIT} --uid=kiosk --gid=kiosk -p Group=cdrom "
+            f"systemd-run -q --collect --unit={UNIT} --uid=kiosk --gid=kiosk -p Group=cdrom "
             f"--setenv={PATH} --setenv=HOME=/home/kiosk "
             "-p StandardError=append:/home/kiosk/engine.log -- "
             "python3 -m kiosk engine --config /home/kiosk/kiosk.toml"
@@ -91,7 +91,7 @@ class Machine:
 
     def kill(self) -> None:
         """As the power would: no handler of it runs."""
-        self.root(f"systemctl kill -s KILL {UNIT}; systemctl reset-failed {UNIT} || true")
+        self.root(f"systemctl kill -s KILL {UNIT}; systemctl stop {UNIT}; true")
 
     @contextmanager
     def watched(self) -> Iterator[Rows]:
