@@ -99,6 +99,17 @@ def test_a_stick_is_read_as_a_disc_is_and_nothing_stays_mounted(
     assert "drive.eject-failed" not in kinds, "a stick has no tray"
 
 
+def test_a_stick_without_partitions_is_not_taken_for_a_drive_with_a_tray(
+    here: Station, stick: Stick, scans: dict[str, bytes]
+) -> None:
+    node = stick.partition(scans)
+    kiosk = Kiosk(here)
+    kiosk.drives.changed(replace(stick.drive, device=str(node)))
+    kiosk.work()
+    with here.rows.read() as tx:
+        assert "drive.eject-failed" not in [e.kind for e in tx.journal.since(0)]
+
+
 def test_each_partition_with_files_is_a_medium_of_its_own(
     here: Station, stick: Stick, scans: dict[str, bytes]
 ) -> None:

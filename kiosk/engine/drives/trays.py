@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kiosk import media
 from kiosk.engine.parts import Site
+from kiosk.model.medium import MediumKind
 from kiosk.model.work import Event
 from kiosk.store import Transaction
 
@@ -43,7 +44,8 @@ def _device(tx: Transaction, site: Site, event: Event) -> str:
         device = str(event.data.get("device", ""))
     else:
         device = tx.intakes.get(event.intake or 0).medium.location
-    return device if device in {d.device for d in tx.intakes.drives(site.station)} else ""
+    ours = (d for d in tx.intakes.drives(site.station) if d.kind is MediumKind.OPTICAL)
+    return device if device in {d.device for d in ours} else ""
 
 
 def _open(site: Site, device: str) -> None:
