@@ -93,6 +93,10 @@ class Plan:
     mend: bool = False
     changes: tuple[Change, ...] = ()
 
+    def __hash__(self) -> int:
+        """Asked for each image: a study has one plan, and that may name thousands of UIDs."""
+        return hash(self.study_instance_uid)
+
 
 @dataclass(frozen=True, slots=True)
 class Coerced:
