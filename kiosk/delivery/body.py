@@ -69,10 +69,10 @@ class _Original:
         self._file.close()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Body:
     """A coerced instance whose original is open and long enough; to be closed when it was sent.
-    `length` is the data set's; `_whole` the tail, where it was read at once."""
+    `length` is the data set's; `_whole` all of that, where it was read at once."""
 
     item: Outbound
     coerced: Coerced
@@ -95,26 +95,24 @@ class Body:
 
         Read and not mapped: a medium's error is then an exception and no signal, and a large
         instance does not count as our memory."""
-        front = memoryview(lead + self.coerced.header)
+        if self._whole:
+            return _slices(lead, memoryview(self._whole), buffer)
+        return self._as_read(memoryview(lead + self.coerced.header), buffer)
+
+    def _as_read(self, front: memoryview, buffer: memoryview) -> Iterator[tuple[memoryview, bool]]:
         left = self.coerced.tail_length
-        if not self._whole:
-            self._original.pass_over(0, self.coerced.tail_offset)
+        self._original.pass_over(0, self.coerced.tail_offset)
         last = False
         while not last:
             filled = min(len(front), len(buffer))
             buffer[:filled], front = front[:filled], front[filled:]
-            count = self._fill(buffer[filled : filled + left], self.coerced.tail_length - left)
+            at = self.coerced.tail_offset + self.coerced.tail_length - left
+            count = self._original.read(buffer[filled : filled + left], at)
             left -= count
             last = not front and not left
-            if last and not self._whole:
+            if last:
                 self._finish()
             yield buffer[: filled + count], last
-
-    def _fill(self, into: memoryview, at: int) -> int:
-        if self._whole:
-            into[:] = memoryview(self._whole)[at : at + len(into)]
-            return len(into)
-        return self._original.read(into, self.coerced.tail_offset + at)
 
     def _finish(self) -> None:
         end = self.coerced.tail_offset + self.coerced.tail_length
@@ -124,11 +122,28 @@ class Body:
     def read_whole(self) -> None:
         """Reads a short tail now, and checks it before anything is sent. Raises CoercionRefused."""
         if 0 < self.coerced.tail_length <= _AT_ONCE:
-            whole = bytearray(self.coerced.tail_length)
+            front = len(self.coerced.header)
+            whole = bytearray(self.length)
+            whole[:front] = self.coerced.header
             self._original.pass_over(0, self.coerced.tail_offset)
-            self._original.read(memoryview(whole), self.coerced.tail_offset)
+            self._original.read(memoryview(whole)[front:], self.coerced.tail_offset)
             self._finish()
-            self._whole.extend(whole)
+            self._whole = whole
+
+
+def _slices(
+    lead: bytes, whole: memoryview, buffer: memoryview
+) -> Iterator[tuple[memoryview, bool]]:
+    """As long as `buffer`, and without copying but for the first, where there is a `lead`."""
+    at = 0
+    if lead:
+        at = min(len(buffer) - len(lead), len(whole))
+        buffer[: len(lead)], buffer[len(lead) : len(lead) + at] = lead, whole[:at]
+        yield buffer[: len(lead) + at], at == len(whole)
+    while at < len(whole):
+        piece = whole[at : at + len(buffer)]
+        at += len(piece)
+        yield piece, at == len(whole)
 
 
 def opened(item: Outbound) -> Body:
