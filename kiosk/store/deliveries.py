@@ -16,7 +16,7 @@ from kiosk.model.work import Delivery, DeliveryState, Event, advance
 from kiosk.store import lease
 from kiosk.store.cases import instance_of
 from kiosk.store.journal import Journal
-from kiosk.store.lease import Lease
+from kiosk.store.lease import Lease, LeaseLost
 from kiosk.store.outgoing import Destinations
 from kiosk.store.tables import (
     delivery,
@@ -229,10 +229,13 @@ class Deliveries:
 
     def begin_attempt(self, id: int) -> None:
         """Written before the first byte goes out: after a crash the outcome is unknown, and what
-        was perhaps sent is verified or sent again (RELIABILITY 3)."""
+        was perhaps sent is verified or sent again (RELIABILITY 3). Raises LeaseLost when it was
+        recalled since it was claimed: nothing of it may go out any more."""
         count = delivery.c.attempts + 1
-        where = delivery.c.id == id
-        self._connection.execute(update(delivery).where(where).values(attempts=count))
+        queued = (delivery.c.id == id) & (delivery.c.state == DeliveryState.QUEUED)
+        change = update(delivery).where(queued).values(attempts=count)
+        if self._connection.execute(change).rowcount != 1:
+            raise LeaseLost(f"delivery {id} is not to be sent any more")
         self._write("delivery.attempt", id, {})
 
     def record(self, id: int, results: Sequence[InstanceResult]) -> None:
@@ -303,11 +306,17 @@ class Deliveries:
         self._write("delivery.waits", held.id, {"problem": problem})
 
     def retry(self, id: int, actor: str) -> None:
-        """A person asks for it: HELD or FAILED goes back to the queue, a waiting one is due now."""
+        """A person asks for it: HELD or FAILED goes back to the queue, with what was refused of
+        it; a waiting one is due now."""
         current = self.get(id)
         values: dict[str, Any] = {"due": 0.0, "problem": ""}
         if current.state in (DeliveryState.HELD, DeliveryState.FAILED):
             values["state"] = advance(current.state, DeliveryState.QUEUED)
+            refused = (delivery_instance.c.delivery == id) & (
+                delivery_instance.c.answer == Answer.REFUSED
+            )
+            again = update(delivery_instance).where(refused)
+            self._connection.execute(again.values(answer=Answer.RETRY, tries=0))
         self._connection.execute(update(delivery).where(delivery.c.id == id).values(values))
         self._write("delivery.retried", id, {}, actor=actor)
 

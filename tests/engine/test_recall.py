@@ -9,18 +9,19 @@ from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from kiosk.coercion.recalling import renamed
+from kiosk.engine import delivering, pipeline
 from kiosk.model.content import Instance, NewUid, Series, Study
 from kiosk.model.delivery import Answer
 from kiosk.model.work import Case, CaseState, DeliveryState, IllegalMove, IntakeState
 from kiosk.policy.sections import Destination, Recall
-from kiosk.store import DestinationState
+from kiosk.store import DestinationState, LeaseLost
 from tests.engine.conftest import ARCHIBALD, PETER, Station, policy_for
 from tests.peers.orthanc import Orthanc, orthanc
 from tests.peers.scripted import Conversation, scripted
@@ -267,6 +268,55 @@ def test_a_recall_while_it_is_being_sent_stops_the_sender_and_takes_back_what_is
         assert here.case(intake).state is CaseState.AWAITING
         assert {each.state for each in here.withdrawals(intake)} == {DeliveryState.COMMITTED}
         assert here.deliveries(intake) == ()
+
+
+def before_sending(here: Station, image: Path) -> int:
+    here.register()
+    intake = here.insert(image)
+    for step in (pipeline.READ, pipeline.CATALOG, pipeline.MATCH, pipeline.RELEASE):
+        assert here.engine._take(step)
+    return intake
+
+
+def test_a_recall_before_the_first_byte_sends_nothing(here: Station, known: Path) -> None:
+    """The sender has its row already; no note would take back what it sent from now on."""
+    with scripted() as peer:
+        target = Destination(name="PACS", port=peer.port, ae_title="SCRIPTED", verify_level=0)
+        here.use(policy_for(target))
+        intake = before_sending(here, known)
+        with here.rows.claiming() as tx:
+            claimed = tx.deliveries.claim(DeliveryState.QUEUED, "PACS", "kiosk-1", 60.0)
+        assert claimed is not None
+        recall(here, intake)
+        with pytest.raises(LeaseLost):
+            delivering.send(here.engine.site, claimed[0], lambda: False)
+    assert peer.received == []
+    assert here.withdrawals(intake) == ()
+
+
+def test_what_the_archive_took_and_does_not_show_yet_is_named_in_the_note(
+    here: Station, known: Path
+) -> None:
+    """Archives index late: what appears after the note would stay with the wrong patient."""
+    with to_orthanc(here) as archive:
+        intake = before_sending(here, known)
+        send = pipeline.deliver("PACS")[-1]
+        while here.engine._take(send):
+            pass
+        sent = {each.SOPInstanceUID for each in archived(archive)}
+        for each in archive.json("/patients"):
+            gone(archive, each)
+        recall(here, intake)
+        here.work()
+        notes = [each for each in archived(archive) if each.SOPClassUID == KEY_OBJECTS]
+    assert {rejected for note in notes for rejected in referenced(note)} == sent
+    assert len(sent) == 7
+
+
+def gone(archive: Orthanc, patient_id: str) -> None:
+    url = f"http://{archive.host}:{archive.http_port}/patients/{patient_id}"
+    with urlopen(Request(url, method="DELETE"), timeout=30) as answer:
+        assert answer.status == 200
 
 
 def test_bytes_that_are_gone_end_the_case_instead_of_reopening_it(

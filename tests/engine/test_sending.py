@@ -345,6 +345,30 @@ def test_an_archive_that_answers_no_query_is_held_with_what_its_level_would_need
     assert here.case(intake).state is CaseState.DONE
 
 
+def test_what_was_refused_is_sent_once_more_when_a_person_asks(here: Station, known: Path) -> None:
+    """The archive's configuration was wrong; IT mended it and asks again."""
+    statuses = [0xA900]
+
+    def answers(number: int, conversation: Conversation) -> None:
+        conversation.answer(statuses[-1])
+
+    with scripted(answers) as peer:
+        here.use(policy_for(target(peer, commitment=False, verify_level=0)))
+        here.register()
+        intake = here.insert(known)
+        here.work()
+        held = here.deliveries(intake)
+        assert {d.state for d in held} == {DeliveryState.HELD}
+        statuses.append(0)
+        with here.rows.begin() as tx:
+            for found in held:
+                tx.deliveries.retry(found.id, "it")
+        here.work()
+    assert here.case(intake).state is CaseState.DONE
+    answered = {r.answer for d in here.deliveries(intake) for r in here.results(d)}
+    assert answered == {Answer.ACCEPTED}
+
+
 def test_what_changed_in_the_vault_is_a_finding_and_is_not_sent(here: Station, known: Path) -> None:
     with scripted() as peer:
         here.use(policy_for(target(peer, commitment=False, verify_level=0)))

@@ -32,8 +32,9 @@ from kiosk.model.work import Delivery, DeliveryState, Withdrawal
 from kiosk.policy.sections import Destination
 from kiosk.store import Lease, Transaction
 
-TAKEN = (Answer.ACCEPTED, Answer.VERIFIED)
-PERHAPS = (*TAKEN, Answer.RETRY, Answer.PENDING)  # a crash may have lost what was answered
+# A crash may have lost what was answered.
+PERHAPS = (Answer.ACCEPTED, Answer.VERIFIED, Answer.RETRY, Answer.PENDING)
+SHOWN = (*PERHAPS, Answer.REFUSED)  # what was given up as missing may be indexed by now
 UNDER_OTHERS = (
     "The archive holds this study under other data ({what}), so it is not ours to take back. "
     "Look there, take out what is wrong, and say so here."
@@ -75,7 +76,7 @@ def _look(site: Site, work: Withdrawal) -> _Wrong:
     with site.store.read() as tx:
         row = tx.deliveries.study_of(work.delivery)
         answered: dict[Answer, set[str]] = {}
-        for instance, result in tx.deliveries.results(work.delivery, *PERHAPS):
+        for instance, result in tx.deliveries.results(work.delivery, *SHOWN):
             answered.setdefault(result.answer, set()).add(instance.sop_instance_uid)
         return _Wrong(
             target,
@@ -94,9 +95,12 @@ def _query(site: Site, wrong: _Wrong) -> Verification:
 
 
 def reject(site: Site, work: Withdrawal, stopping: Callable[[], bool]) -> Settlement:
-    """QUEUED -> SENT: the archive was told. COMMITTED where it has nothing of it."""
+    """QUEUED -> SENT: the archive was told. COMMITTED where it has nothing of it.
+
+    What it took and never showed is named too: archives index late, and what appears after the
+    note would stay with the wrong patient. Where it cannot be asked, all that may be there is."""
     wrong = _look(site, work)
-    there = wrong.of(*TAKEN)
+    there = wrong.of(*PERHAPS)
     if wrong.target.verify_level >= 2:
         found = _query(site, wrong)
         if found.problem and found.retry:
@@ -104,7 +108,7 @@ def reject(site: Site, work: Withdrawal, stopping: Callable[[], bool]) -> Settle
         if found.present and found.differences:
             return _held(UNDER_OTHERS.format(what=_what(found)))
         if not found.problem:
-            there = wrong.of(*PERHAPS) & found.present
+            there = wrong.of(Answer.ACCEPTED) | (wrong.of(*SHOWN) & found.present)
     if not there:
         return _over(instances=0)
     note = _note(site, work, wrong, there)
@@ -163,7 +167,7 @@ def prove_rejected(site: Site, work: Withdrawal) -> Settlement:
         return _held(NOT_SHOWN.format(problem=found.problem))
     if found.problem:
         return _wait(site, found.problem)
-    if work.sop_instance_uid in found.present or not (wrong.of(*PERHAPS) & found.present):
+    if work.sop_instance_uid in found.present or not (wrong.of(*SHOWN) & found.present):
         return _over(level=2)
     return _not_there_yet(site)
 
