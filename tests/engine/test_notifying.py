@@ -12,7 +12,7 @@ from kiosk.engine.parts import Site
 from kiosk.engine.telling import Notifier
 from kiosk.policy import Condition, Receiver
 from kiosk.policy.sections import Destination
-from tests.engine.conftest import Station, policy_for
+from tests.engine.conftest import ARCHIBALD, PETER, Station, policy_for
 from tests.peers.orthanc import orthanc
 from tests.peers.web import Handler, web
 
@@ -133,6 +133,32 @@ def test_a_new_receiver_is_not_told_of_old_discs(
         notifier.begin()
         tell_all(notifier)
     assert taken == []
+
+
+def test_who_hears_late_of_a_recall_hears_of_the_patient_and_the_studies_that_went_out(
+    tmp_path: Path, here: Station, known: Path
+) -> None:
+    """The receiver was away until the scans had been taken back and sent as another man's."""
+    (tmp_path / "orthanc").mkdir()
+    with orthanc(tmp_path / "orthanc") as archive, hook(tmp_path) as (receiver, taken):
+        here.use(policy_for(Destination(name="A", port=archive.port, ae_title=archive.ae_title)))
+        here.register()
+        intake = here.insert(known)
+        here.work()
+        tell_all(notifier_of(here, receiver))
+        with here.rows.begin() as tx:
+            tx.recall(here.case(intake), "113037", "lead", {"reason": "the wrong man"})
+        here.work()
+        here.decide(intake, PETER.number)
+        here.work()
+        tell_all(notifier_of(here, receiver))
+    told = [(n["topic"], n["patient"]["value"], n["study_instance_uid"]) for n in taken]
+    first, back, anew = told[:2], told[2:4], told[4:]
+    assert {who for _, who, _ in first} == {ARCHIBALD.number}
+    assert sorted(back) == sorted(("recalled", who, uid) for _, who, uid in first)
+    assert {(topic, who) for topic, who, _ in anew} == {("available", PETER.number)}
+    assert not {uid for *_, uid in anew} & {uid for *_, uid in first}
+    assert all(n["archives"] == [] for n in taken[2:4])
 
 
 def test_only_studies_that_fit_are_told(tmp_path: Path, here: Station, known: Path) -> None:

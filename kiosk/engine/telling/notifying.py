@@ -4,14 +4,15 @@ moves when the receiver has taken the notice, or has said that it never will."""
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import cast
 
-from kiosk import notify
+from kiosk import coercion, notify
 from kiosk.engine.parts import Site
 from kiosk.model.content import Study
 from kiosk.model.delivery import Answer, Plan
-from kiosk.model.patient import LocalPatient
+from kiosk.model.patient import LocalPatient, PatientIdentity
 from kiosk.model.plain import from_plain
 from kiosk.model.work import Case, Delivery, DeliveryState, Event
 from kiosk.notify import Away, Notice, Refused, Topic
@@ -99,72 +100,105 @@ class Notifier:
 Told = tuple[Notice, Study, LocalPatient | None]
 
 
+@dataclass(frozen=True, slots=True)
+class _Filed:
+    """Under whom and under which order a study went out, and where it is."""
+
+    patient: PatientIdentity
+    local: LocalPatient | None
+    accession_number: str
+    deliveries: tuple[Delivery, ...] = ()
+
+
 def notices(site: Site, tx: Transaction, event: Event) -> tuple[Told, ...]:
     """What one journal line means to somebody outside: mostly nothing."""
     if event.case is None or event.intake is None:
         return ()
     if event.kind == "case.recalled":
-        case = tx.cases.get(event.case)
-        studies = (tx.cases.study(outline.id) for outline in tx.cases.outlines(case.id))
-        return tuple(_notice(site, tx, event, case, study, Topic.RECALLED) for study in studies)
+        return _recalled(site, tx, event, tx.cases.get(event.case))
     if event.delivery is None or event.kind not in ("delivery.committed", "delivery.held"):
         return ()
     case, delivery = tx.cases.get(event.case), tx.deliveries.get(event.delivery)
     if delivery.state is DeliveryState.ABORTED:
         return ()  # taken back meanwhile, and its study has other UIDs by now
     study = next(s for _, s in tx.cases.studies(case.id) if _same(s, delivery))
+    filed = _filed(tx, case, study)
     if event.kind == "delivery.held":
-        return (_notice(site, tx, event, case, study, Topic.HELD),)
-    siblings = [d for d in tx.deliveries.of_case(case.id) if _same(study, d)]
+        return (_notice(site, tx, event, study, Topic.HELD, filed),)
+    siblings = filed.deliveries
     last = all(d.state in PROVED for d in siblings) and not any(
         later.kind == "delivery.committed" and later.delivery in {d.id for d in siblings}
         for later in tx.journal.of(case=case.id)
         if later.id > event.id
     )
-    return (_notice(site, tx, event, case, study, Topic.AVAILABLE),) if last else ()
+    return (_notice(site, tx, event, study, Topic.AVAILABLE, filed),) if last else ()
+
+
+def _recalled(site: Site, tx: Transaction, event: Event, case: Case) -> tuple[Told, ...]:
+    """Each study under the UID and as the patient that went out, which the line says: by now the
+    case may wait, or be another patient's, under another order."""
+    key = str(event.data["local_key"])
+    local = tx.roster.get(key) if key else None
+    if local is not None:
+        patient = coercion.for_writing(local.identity, site.policy)
+    else:
+        otherwise = f"{tx.intakes.get(case.intake).ticket}-{case.id}"
+        patient = coercion.unregistered(case.stated, otherwise, site.policy)
+    history = tx.journal.of(case=case.id)
+    anew = any(later.kind == "case.released" and later.id > event.id for later in history)
+    told = []
+    for uid, row in tx.recalls.sent_as(case.id).items():
+        if uid in cast(list[str], event.data["studies"]):
+            study = replace(tx.cases.study(row), study_instance_uid=uid)
+            filed = _Filed(patient, local, "" if anew else _accession(tx, row))
+            told.append(_notice(site, tx, event, study, Topic.RECALLED, filed))
+    return tuple(told)
+
+
+def _filed(tx: Transaction, case: Case, study: Study) -> _Filed:
+    resolution = case.resolution
+    local = tx.roster.get(resolution.local_key) if resolution and resolution.local_key else None
+    patient = (resolution.local if resolution else None) or case.stated
+    deliveries = tuple(d for d in tx.deliveries.of_case(case.id) if _same(study, d))
+    row = tx.deliveries.study_of(deliveries[0].id)
+    return _Filed(patient, local, _accession(tx, row), deliveries)
 
 
 def _same(study: Study, delivery: Delivery) -> bool:
     return study.study_instance_uid == delivery.study_instance_uid
 
 
-def _accession(tx: Transaction, case: Case, study: Study) -> str:
+def _accession(tx: Transaction, row: int) -> str:
     """Ours, of the order that it was filed under: the disc's own may be another study's here."""
-    rows = {s.study_instance_uid: row for row, s in tx.cases.studies(case.id)}
-    plain = tx.cases.plan(rows[study.study_instance_uid])
-    plan = from_plain(Plan, plain) if plain else None
-    attributes = plan.attributes if plan else ()
+    plain = tx.cases.plan(row)
+    attributes = from_plain(Plan, plain).attributes if plain else ()
     return next((a.value for a in attributes if a.tag == ACCESSION_NUMBER), "")
 
 
 def _notice(
-    site: Site, tx: Transaction, event: Event, case: Case, study: Study, topic: Topic
+    site: Site, tx: Transaction, event: Event, study: Study, topic: Topic, filed: _Filed
 ) -> Told:
     assert event.intake is not None
-    resolution = case.resolution
-    local = tx.roster.get(resolution.local_key) if resolution and resolution.local_key else None
-    identity = (resolution.local if resolution else None) or case.stated
-    deliveries = [d for d in tx.deliveries.of_case(case.id) if _same(study, d)]
-    arrived = [tx.deliveries.counts(d.id).get(Answer.VERIFIED, 0) for d in deliveries]
+    arrived = [tx.deliveries.counts(d.id).get(Answer.VERIFIED, 0) for d in filed.deliveries]
     problem = event.data.get("problem") or event.data.get("code") or ""
     notice = Notice(
         f"K{event.id}-{study.study_instance_uid[-40:]}"[:50],
         topic,
         event.at,
         tx.intakes.get(event.intake).ticket,
-        identity,
+        filed.patient,
         study.study_instance_uid,
         study.date,
         study.description,
-        _accession(tx, case, study),
+        filed.accession_number,
         tuple(sorted({series.modality for series in study.series if series.modality})),
         len(study.series),
         min(arrived, default=0),
         len(study.instances),
         study.institution,
-        tuple(d.destination for d in deliveries if d.state in PROVED),
+        tuple(d.destination for d in filed.deliveries if d.state in PROVED),
         str(problem),
         site.policy.site.institution or site.policy.site.name,
         site.station,
     )
-    return notice, study, local
+    return notice, study, filed.local

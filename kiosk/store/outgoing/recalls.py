@@ -214,6 +214,15 @@ class Recalls:
         """Whether the case was ever recalled."""
         return any(event.kind == RECALLED for event in self._journal.of(case=case_id))
 
+    def sent_as(self, case_id: int) -> dict[str, int]:
+        """The case's studies (row ids) by each Study Instance UID under which they ever went out,
+        what was recalled since too."""
+        query = select(delivery.c.study_instance_uid, delivery.c.study)
+        rows = self._connection.execute(
+            query.where(delivery.c.case_id == case_id).order_by(delivery.c.id)
+        )
+        return {row[0]: row[1] for row in rows}
+
     def rejected_uids(self, case_id: int) -> frozenset[str]:
         """The Study Instance UIDs under which images of the case were taken back."""
         query = (
