@@ -9,7 +9,7 @@ from typing import Any
 
 from kiosk import sandbox
 from kiosk.cli.context import Context, fail, say
-from kiosk.cli.inspecting import code_of_failure, exceeds
+from kiosk.cli.inspecting import code_of_failure, exceeds, falls_short
 from kiosk.engine import AlreadyRunning, Engine, Site, alone, reach
 from kiosk.model.content import Finding
 from kiosk.model.delivery import Answer
@@ -234,7 +234,8 @@ def exit_code(context: Context, intake_id: int, stopped: str) -> int:
         cases = tx.cases.of_intake(intake_id)
         ledger = tx.intakes.ledger(intake_id)
         left_out = _left_out(tx, cases)
-        unsafe = exceeds(tx.intakes.findings(intake_id))
+        findings = tx.intakes.findings(intake_id)
+    unsafe = exceeds(findings)
     if intake.failure is not None:
         return code_of_failure(intake.failure)
     if stopped:
@@ -246,7 +247,7 @@ def exit_code(context: Context, intake_id: int, stopped: str) -> int:
     if intake.state is not IntakeState.CLOSED or left_out:
         return 4
     hurt = ledger and ledger.damaged + ledger.unsupported + ledger.unreadable + ledger.refused
-    return 4 if hurt else 0
+    return 4 if hurt or falls_short(findings) else 0
 
 
 def words(report: dict[str, Any]) -> list[str]:

@@ -27,6 +27,8 @@ NOTHING = frozenset(
         "packed",
     }
 )
+# Files may be missing that no ledger can count: the list that names them could not be read whole.
+UNCOUNTED = frozenset({"folder-damaged", "folder-unreadable", "last-session-unreadable"})
 # Not the medium's: no such place, our own disk, our own reader.
 OURS = frozenset({"medium-missing", "medium-busy", "staging-full", "staging-failed", "reader-died"})
 
@@ -72,12 +74,18 @@ def exit_code(catalog: Catalog) -> int:
     ledger = catalog.ledger
     left_out = ledger.damaged + ledger.unsupported + ledger.unreadable + ledger.refused
     conflict = any(f.code == "conflicting-instance" for f in catalog.findings)
-    return 4 if left_out or conflict or catalog.directory.listed_missing else 0
+    missing = catalog.directory.listed_missing or falls_short(catalog.findings)
+    return 4 if left_out or conflict or missing else 0
 
 
 def exceeds(findings: Iterable[Finding]) -> bool:
     """Whether the medium went past one of our limits."""
     return any(finding.severity is Severity.UNSAFE for finding in findings)
+
+
+def falls_short(findings: Iterable[Finding]) -> bool:
+    """Whether something was left out that stands in no other count: a locked file, a lost list."""
+    return any(f.severity is Severity.ERROR or f.code in UNCOUNTED for f in findings)
 
 
 def code_of_failure(finding: Finding) -> int:
@@ -166,10 +174,12 @@ def words(report: dict[str, Any]) -> list[str]:
         instances = [
             i for s in patient["studies"] for each in s["series"] for i in each["instances"]
         ]
+        held = sum(i["status"] != "ok" for i in instances)
         lines.append(
             f"{patient['name'] or '(no name)'}  born {patient['birth_date'] or '?'}  "
             f"ID {patient['patient_id'] or '(none)'}: "
             f"{len(patient['studies'])} studies, {len(instances)} images"
+            + (f", {held} of them damaged or not supported" if held else "")
         )
     ledger = report["ledger"]
     parts = [f"{count} {name}" for name, count in ledger.items() if count and name != "files"]

@@ -17,7 +17,7 @@ from kiosk.model.work import Intake
 from kiosk.sandbox import JobFailed
 from kiosk.store import Lease, Transaction
 
-LIST_DAMAGED = {"directory-damaged", "descriptors-damaged", "folder-unreadable"}
+LIST_DAMAGED = {"folder-damaged", "descriptors-damaged", "folder-unreadable"}
 NO_LIST = (
     "No scans were found on this disc, but its list of files is damaged: they may be there. Clean "
     "the disc and read it again, try another drive, or ask the sender for a copy."

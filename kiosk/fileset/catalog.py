@@ -71,6 +71,8 @@ def _say_what_is_left(seen: Sequence[Seen], findings: Findings) -> None:
             )
         if one.bucket == kinds.OTHER and one.kind == kinds.PACKED:
             findings.add("packed", Severity.WARNING, one.path, _PACKED)
+        if one.bucket == kinds.VIEWER and one.kind == kinds.PACKED:
+            findings.add("packed", Severity.INFO, one.path, _PACKED)
     sound = sum(one.bucket == kinds.OTHER and one.kind == kinds.SOUND for one in seen)
     if sound:
         findings.add("music-or-film", Severity.INFO, "", f"{sound} files are music or films.")

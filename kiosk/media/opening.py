@@ -21,6 +21,7 @@ _OTHER = (
     (1024, b"HX", "Mac computers (HFS+)"),
     (1024, b"BD", "old Mac computers (HFS)"),
     (0, b"ER", "Mac computers"),
+    (0, b"\0" + b"\xff" * 10 + b"\0", "programs that copy discs (raw sectors, often .bin)"),
     (32, b"NXSB", "Mac computers (APFS)"),
     (3, b"EXFAT   ", "USB sticks (exFAT)"),
     (3, b"NTFS    ", "Windows disks (NTFS)"),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydicom.data import get_testdata_file
 
 from kiosk.cli.demonstration.discs import burn
-from kiosk.cli.inspecting import inspect
+from kiosk.cli.inspecting import inspect, words
 from kiosk.model.patient import PersonName
 from kiosk.policy import Policy
 from tests.media.images import extent
@@ -102,6 +104,7 @@ def test_the_document_of_a_real_disc_agrees_with_its_truth(
     ("name", "content", "code", "finding"),
     [
         ("blank.iso", bytes(1 << 20), 5, "medium-blank"),
+        ("raw.bin", b"\0" + b"\xff" * 10 + bytes(300_000), 4, "medium-unsupported"),
         ("noise.iso", bytes(n * 197 % 251 for n in range(300_000)), 4, "medium-unreadable"),
     ],
 )
@@ -123,5 +126,48 @@ def test_a_disc_whose_list_of_files_is_lost_is_not_called_empty(tmp_path: Path) 
     image.write_bytes(data)
     document, ended = inspect(image, Policy())
     codes = [f["code"] for f in sound(document)["findings"]]
-    assert codes == ["directory-damaged", "medium-unreadable"]
+    assert codes == ["folder-damaged", "medium-unreadable"]
     assert ended == 4
+
+
+def test_a_disc_of_which_a_folder_is_lost_is_done_in_part(tmp_path: Path) -> None:
+    """What the folder listed is in no ledger: only the finding and the exit code can say so."""
+    whole = Path(str(get_testdata_file("CT_small.dcm"))).read_bytes()
+    files = {"A/IM1": whole, "B/IM1": whole + b"B"}
+    image = burn(files, tmp_path / "disc.iso", "LOST")
+    lost = extent(image, "/B")
+    data = bytearray(image.read_bytes())
+    data[lost : lost + 2048] = bytes(2048)
+    image.write_bytes(data)
+    document, ended = inspect(image, Policy())
+    assert document["ledger"]["ok"] == 1
+    assert "folder-damaged" in [f["code"] for f in sound(document)["findings"]]
+    assert ended == 4
+
+
+def test_a_locked_file_beside_the_scans_is_left_out(tmp_path: Path) -> None:
+    """It may hold scans, and nobody can tell."""
+    shutil.copy(str(get_testdata_file("CT_small.dcm")), tmp_path / "IM1")
+    (tmp_path / "more.zip").write_bytes(b"PK\3\4\x14\0\1\0" + bytes(200))
+    document, ended = inspect(tmp_path, Policy())
+    assert [f["code"] for f in sound(document)["findings"]] == ["encrypted"]
+    assert ended == 4
+
+
+def test_packed_scans_beside_a_program_are_not_called_a_viewer(tmp_path: Path) -> None:
+    """A packer and what it packed lie in one folder."""
+    (tmp_path / "SCANS").mkdir()
+    (tmp_path / "SCANS" / "unzip.exe").write_bytes(b"MZ" + bytes(500))
+    (tmp_path / "SCANS" / "scans.zip").write_bytes(b"PK\3\4" + bytes(200))
+    document, ended = inspect(tmp_path, Policy())
+    assert document["ledger"]["viewer"] == 2
+    assert {f["code"] for f in sound(document)["findings"]} == {"packed"}
+    assert ended == 5
+
+
+def test_in_words_an_image_that_is_not_whole_is_not_one_like_the_others(tmp_path: Path) -> None:
+    whole = Path(str(get_testdata_file("CT_small.dcm"))).read_bytes()
+    (tmp_path / "IM1").write_bytes(whole)
+    (tmp_path / "IM2").write_bytes(whole[:20_000])
+    document, _ = inspect(tmp_path, Policy())
+    assert words(document)[0].endswith("2 images, 1 of them damaged or not supported")

@@ -121,7 +121,7 @@ def test_a_broken_tree_is_replaced_by_the_other(tmp_path: Path, folder: str) -> 
     _overwrite(image, extent(image, folder), bytes(SECTOR))
     take(image, tmp_path / "s")
     assert contents(tmp_path / "s") == some_files()
-    assert "directory-damaged" in codes(tmp_path / "s")
+    assert "folder-damaged" in codes(tmp_path / "s")
 
 
 @pytest.mark.parametrize("lost", [PRIMARY, SUPPLEMENTARY])
@@ -149,7 +149,7 @@ def test_the_path_table_knows_a_folder_that_its_parent_lost(tmp_path: Path) -> N
     take(image, tmp_path / "s")
     del files["DICOMDIR"]  # it was named in the root alone
     assert contents(tmp_path / "s") == files
-    assert "directory-damaged" in codes(tmp_path / "s")
+    assert "folder-damaged" in codes(tmp_path / "s")
 
 
 def test_a_folder_that_contains_itself_is_entered_once(tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_a_length_damaged_in_one_byte_order_is_read_by_the_other_tree(tmp_path: 
     image.write_bytes(data)
     take(image, tmp_path / "s")
     assert contents(tmp_path / "s") == some_files()
-    assert codes(tmp_path / "s") == ["directory-damaged"]
+    assert codes(tmp_path / "s") == ["folder-damaged"]
 
 
 def test_a_traversal_name_is_refused_alone(tmp_path: Path) -> None:

@@ -208,7 +208,7 @@ class Disc:
 
     def _listed(self, walked: Walk) -> Listing:
         for folder in walked.damaged[:_MOST_NAMED]:
-            self._note("directory-damaged", Severity.WARNING, folder, _DAMAGED)
+            self._note("folder-damaged", Severity.WARNING, folder, _DAMAGED)
         for folder in walked.loops[:_MOST_NAMED]:
             self._note("directory-loop", Severity.WARNING, folder, _LOOP)
         if walked.cut:
