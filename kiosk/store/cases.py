@@ -252,6 +252,7 @@ class Cases:
         self._write("case.done", id, {})
 
     def _settle(self, held: Lease, to: CaseState, values: dict[str, Any]) -> None:
+        lease.confirm(self._connection, patient_case, held)
         state = advance(self.get(held.id).state, to)
         lease.settle(self._connection, patient_case, held, {"state": state, **values})
 

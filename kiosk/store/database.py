@@ -38,6 +38,7 @@ log = logging.getLogger("kiosk.store")
 Clock = Callable[[], datetime]
 KeysOf = Callable[[LocalPatient], frozenset[str]]
 
+RECALLED_TOO = "A study of it was also brought in with {ticket}, and that import was recalled."
 ENDED_WELL = {DeliveryState.COMMITTED, DeliveryState.NOTIFIED}
 ENDED = {CaseState.DONE, CaseState.REJECTED}
 
@@ -119,6 +120,9 @@ class Transaction:
         self.recalls.begin(case, sent, code)
         data = data | {"code": code, "studies": sorted({d.study_instance_uid for d in sent})}
         self.recalls.recorded(case, actor, data)
+        for other in self.recalls.sharing(case.id):
+            ticket = self.intakes.get(case.intake).ticket
+            self.cases.flag(other, RECALLED_TOO.format(ticket=ticket))
         self.steps.end(case.id, StepStatus.DISCONTINUED)
         self.intakes.reopen(case.intake)
         self.end_recall(case.id)

@@ -313,6 +313,28 @@ def test_what_the_archive_took_and_does_not_show_yet_is_named_in_the_note(
     assert len(sent) == 7
 
 
+def test_another_import_of_what_was_taken_back_is_a_persons_matter(
+    here: Station, known: Path
+) -> None:
+    """The disc was read twice: what the second import found there already is there no more."""
+    with to_orthanc(here):
+        here.register()
+        first = here.insert(known)
+        here.work()
+        second = here.insert(known)
+        here.work()
+        if here.case(second).state is CaseState.AWAITING:
+            here.decide(second, ARCHIBALD.number)
+            here.work()
+        assert here.case(second).state is CaseState.DONE
+        recall(here, first)
+        here.work()
+        with here.rows.read() as tx:
+            assert tx.recalls.flagged() == (here.case(second).id,)
+        (reason,) = here.case(second).reasons
+        assert here.intake(first).ticket in reason
+
+
 def gone(archive: Orthanc, patient_id: str) -> None:
     url = f"http://{archive.host}:{archive.http_port}/patients/{patient_id}"
     with urlopen(Request(url, method="DELETE"), timeout=30) as answer:

@@ -223,6 +223,22 @@ class Recalls:
         )
         return {row[0]: row[1] for row in rows}
 
+    def sharing(self, case_id: int) -> tuple[int, ...]:
+        """Other cases, not recalled, that have a study of this one at the same destination."""
+        mine = delivery.alias()
+        query = (
+            select(patient_case.c.id)
+            .join(delivery, delivery.c.case_id == patient_case.c.id)
+            .join(
+                mine,
+                (mine.c.study_instance_uid == delivery.c.study_instance_uid)
+                & (mine.c.destination == delivery.c.destination),
+            )
+            .where(mine.c.case_id == case_id, patient_case.c.id != case_id)
+            .where(patient_case.c.state.in_(SENT), delivery.c.state != DeliveryState.ABORTED)
+        )
+        return tuple(self._connection.scalars(query.distinct().order_by(patient_case.c.id)))
+
     def rejected_uids(self, case_id: int) -> frozenset[str]:
         """The Study Instance UIDs under which images of the case were taken back."""
         query = (
