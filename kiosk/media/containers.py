@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from kiosk.media.iso import gone
-from kiosk.media.refusals import refuse_kind, refuse_path, refuse_size, shown
+from kiosk.media.refusals import HEAD, refuse_kind, refuse_path, refuse_size, shown
 from kiosk.media.source import Entry, Listing, MediaError, Piece
 from kiosk.model.content import Finding, Severity
 from kiosk.model.medium import Medium, MediumKind, Span
@@ -23,6 +23,7 @@ from kiosk.policy.sections import Limits
 
 _CHUNK = 1 << 20
 _CAREFUL_CHUNK = 4096
+_PROBE, _PROBES = 1 << 15, 64  # bytes of so many files, to know a folder again
 _MOST_ZIP_DIRECTORY = 16 << 20  # 100,000 entries and more
 _ZIP_ALLOWANCE = 1 << 30  # a ZIP may unpack to this much, or to so many times its size:
 _ZIP_RATIO = 200
@@ -157,16 +158,14 @@ class Folder:
         return None
 
     def _probe(self) -> None:
-        """Names and sizes alone can be the same for two people: the start of the DICOMDIR, or
-        else of the first file large enough to be a scan, goes into the fingerprint too."""
+        """Names and sizes alone can be the same for two people: the start of the DICOMDIR goes
+        into the fingerprint too, or else of a file of each folder, for a viewer comes first."""
         entries = [e for e in self.listing.entries if not e.refused]
         for entry in self.listing.entries:
             self._digest.update(f"{entry.untrusted_path}\0{entry.bytes}\n".encode())
         named = [e for e in entries if e.untrusted_path.upper() == "DICOMDIR"]
-        for entry in (named or [e for e in entries if e.bytes > 132])[:1]:
-            for piece in self.pieces(entry, Span(0, entry.bytes)):
-                self._digest.update(piece if not isinstance(piece, Span) else b"")
-                break
+        for entry in named[:1] or _one_of_each_folder(entries):
+            self._digest.update(self.start(entry, _PROBE))
 
     def _unreadable_folder(self, parts: tuple[str, ...]) -> None:
         where = shown("/".join(os.fsencode(p).decode("utf-8", "backslashreplace") for p in parts))
@@ -175,6 +174,13 @@ class Folder:
             "may read it, or copy the medium again."
         )
         self.listing.findings.append(Finding("folder-unreadable", Severity.ERROR, where, detail))
+
+
+def _one_of_each_folder(entries: Sequence[Entry]) -> list[Entry]:
+    """The last file of each folder that may be a scan, of at most so many folders, evenly."""
+    lasts = {e.untrusted_path.rpartition("/")[0]: e for e in entries if e.bytes > HEAD}
+    found, few = list(lasts.values()), min(len(lasts), _PROBES)
+    return [found[n * len(found) // few] for n in range(few)]
 
 
 def _is_plugged_in(fd: int) -> bool:
@@ -221,8 +227,9 @@ class Archive:
             if info.filename.endswith("/"):
                 folders.add(parts)
                 continue
-            allowance -= info.file_size
-            self.listing.entries.append(self._entry(info, parts, allowance))
+            entry = self._entry(info, parts, allowance)
+            allowance -= 0 if entry.refused else entry.bytes
+            self.listing.entries.append(entry)
         self._refuse_locked()
         self.listing.directories = len(folders)
         self.medium = Medium(
@@ -284,7 +291,7 @@ class Archive:
             refuse_path(parts, self._limits)
             or refuse_kind(path, kind)
             or refuse_size(path, info.file_size, self._limits)
-            or (_expands(path) if allowance < 0 else None)
+            or (_expands(path) if info.file_size > allowance else None)
         )
         return Entry(path, info.file_size, info, refused)
 

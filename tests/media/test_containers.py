@@ -108,6 +108,21 @@ def test_a_zip_bomb_stops_at_the_allowance(tmp_path: Path) -> None:
     assert codes(tmp_path / "s") == ["limit-expansion"] * 3 + ["file-hurt"]
 
 
+def test_a_scan_behind_a_bomb_is_read(tmp_path: Path) -> None:
+    """What was refused unread takes nothing of the allowance."""
+    files = {"BOMB0": dicom(0), "BOMB1": dicom(1), "IM1": dicom(2)}
+    image = pack(tmp_path / "a.zip", files)
+    data = bytearray(image.read_bytes())
+    at = -1
+    for _ in range(2):
+        at = data.index(b"PK\1\2", at + 1)
+        data[at + 24 : at + 28] = (900_000_000).to_bytes(4, "little")
+    image.write_bytes(data)
+    take(image, tmp_path / "s")
+    assert contents(tmp_path / "s")["IM1"] == dicom(2)
+    assert codes(tmp_path / "s") == ["limit-expansion", "file-hurt"]
+
+
 def test_a_damaged_entry_is_hurt_and_the_others_are_whole(tmp_path: Path) -> None:
     """Stored bytes that miss their CRC are not counted as whole."""
     image = pack(tmp_path / "a.zip", some_files(), zipfile.ZIP_STORED)
@@ -171,6 +186,14 @@ def test_folders_of_equal_names_and_sizes_are_two_media(tmp_path: Path) -> None:
     first, second = lay(tmp_path / "1", one), lay(tmp_path / "2", two)
     assert identify(first, LIMITS).fingerprint != identify(second, LIMITS).fingerprint
     assert identify(first, LIMITS).fingerprint == identify(first, LIMITS).fingerprint
+
+
+def test_folders_without_a_dicomdir_are_told_apart_by_their_scans(tmp_path: Path) -> None:
+    """The same viewer lies first on both, and the scans have the same names and sizes."""
+    viewer = {"AVIEWER/RUN.EXE": b"MZ" + bytes(5000)}
+    first = lay(tmp_path / "1", viewer | {"SCANS/IM1": dicom(1), "SCANS/IM2": dicom(2)})
+    second = lay(tmp_path / "2", viewer | {"SCANS/IM1": dicom(3), "SCANS/IM2": dicom(4)})
+    assert identify(first, LIMITS).fingerprint != identify(second, LIMITS).fingerprint
 
 
 @cache

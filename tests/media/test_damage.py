@@ -241,4 +241,4 @@ def test_unreadable_directory_sectors_leave_the_other_tree(image: Path, tmp_path
     copy(disc, tmp_path / "s", LIMITS, quiet)
     disc.close()
     assert contents(tmp_path / "s") == FILES
-    assert "folder-damaged" in codes(tmp_path / "s")
+    assert "folder-mended" in codes(tmp_path / "s")

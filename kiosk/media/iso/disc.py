@@ -208,7 +208,10 @@ class Disc:
 
     def _listed(self, walked: Walk) -> Listing:
         for folder in walked.damaged[:_MOST_NAMED]:
-            self._note("folder-damaged", Severity.WARNING, folder, _DAMAGED)
+            if walked.mended:
+                self._note("folder-mended", Severity.WARNING, folder, _MENDED)
+            else:
+                self._note("folder-damaged", Severity.WARNING, folder, _DAMAGED)
         for folder in walked.loops[:_MOST_NAMED]:
             self._note("directory-loop", Severity.WARNING, folder, _LOOP)
         if walked.cut:
@@ -323,6 +326,10 @@ _DESCRIPTORS = (
 _DAMAGED = (
     "Part of this folder's list of files is damaged. All files that could still be found were "
     "read; some may be missing. Clean the disc and read it again, or ask for a copy."
+)
+_MENDED = (
+    "Part of this folder's list of files is damaged. The disc has a second list, which is whole "
+    "and was used: no file is missing. Nothing needs to be done."
 )
 _LOOP = (
     "This folder is listed twice or contains itself. It was entered once, so nothing is missing."

@@ -19,7 +19,13 @@ def join(walks: dict[str, Walk]) -> tuple[str, Walk]:
     chosen = walks[names]
     for other in (w for n, w in walks.items() if n != names):
         chosen = _with(chosen, other)
-    return names, chosen
+    return names, replace(chosen, mended=not chosen.disputed and _is_whole(chosen, walks))
+
+
+def _is_whole(joined: Walk, walks: dict[str, Walk]) -> bool:
+    """Whether one of the trees is undamaged and lacks nothing that the others have."""
+    sound = (w for w in walks.values() if not w.damaged and not w.cut)
+    return any(len(walk.files) >= len(joined.files) for walk in sound)
 
 
 def preferred(walks: dict[str, Walk]) -> str:
@@ -36,6 +42,7 @@ def _with(chosen: Walk, other: Walk) -> Walk:
     ours, theirs = list(chosen.files), list(other.files)
     matched: list[Found] = []
     doubts: list[str] = []
+    disputed = chosen.disputed
     for same in (_by_bytes, _by_start, _by_name):
         waiting: dict[object, list[Found]] = defaultdict(list)
         for found in reversed(ours):
@@ -47,6 +54,7 @@ def _with(chosen: Walk, other: Walk) -> Walk:
                 matched.append(_better(mine, found))
                 if mine.extents != found.extents:
                     doubts.append("/".join(mine.parts[:-1]))
+                    disputed |= mine.doubtful == found.doubtful
             else:
                 rest.append(found)
         ours = [f for left in waiting.values() for f in left]
@@ -60,6 +68,7 @@ def _with(chosen: Walk, other: Walk) -> Walk:
         damaged=list(dict.fromkeys(chosen.damaged + other.damaged + doubts)),
         loops=list(dict.fromkeys(chosen.loops + other.loops)),
         cut=chosen.cut or other.cut,
+        disputed=disputed,
     )
 
 

@@ -47,6 +47,8 @@ class Walk:
     files: list[Found] = field(default_factory=list)
     directories: int = 0
     damaged: list[str] = field(default_factory=list)
+    mended: bool = False  # another tree is whole and lists all that was found
+    disputed: bool = False  # two trees differ on a file, and neither is known to be wrong
     loops: list[str] = field(default_factory=list)
     cut: bool = False  # the limit on records was reached: there is more
     relocated: set[tuple[str, ...]] = field(default_factory=set)  # Rock Ridge's own folders
