@@ -232,8 +232,8 @@ class Deliveries:
         was perhaps sent is verified or sent again (RELIABILITY 3). Raises LeaseLost when it was
         recalled since it was claimed: nothing of it may go out any more."""
         count = delivery.c.attempts + 1
-        queued = (delivery.c.id == id) & (delivery.c.state == DeliveryState.QUEUED)
-        change = update(delivery).where(queued).values(attempts=count)
+        in_force = (delivery.c.id == id) & _IN_FORCE
+        change = update(delivery).where(in_force).values(attempts=count)
         if self._connection.execute(change).rowcount != 1:
             raise LeaseLost(f"delivery {id} is not to be sent any more")
         self._write("delivery.attempt", id, {})
