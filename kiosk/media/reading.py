@@ -37,7 +37,8 @@ HURT = (FileState.HURT, FileState.UNREADABLE)
 
 _REPORT_SECONDS = 0.2
 _SWAP_SECONDS = 2.0  # no tray opens, changes its disc and closes in less
-_UNSURE = ("folder-damaged", "folder-mended", "descriptors-damaged", "folder-unreadable")
+_LIST_HURT = ("folder-damaged", "folder-mended")
+_UNSURE = (*_LIST_HURT, "descriptors-damaged", "folder-unreadable")
 
 
 def read(
@@ -103,7 +104,7 @@ class _Reading:
         self.passes = 1
 
     def run(self) -> ReadReport:
-        if any(f.code in _UNSURE[:2] for f in self.source.listing.findings):
+        if any(f.code in _LIST_HURT for f in self.source.listing.findings):
             self.source.check_present()  # a drive that gives errors only has nothing to list
         self._count_earlier()
         require_room(
