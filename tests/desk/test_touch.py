@@ -29,7 +29,7 @@ from kiosk.model.delivery import Answer
 from kiosk.model.medium import Drive, DriveState, MediumKind, Progress, Span
 from kiosk.model.patient import Identifier, PersonName
 from kiosk.model.work import CaseState, DeliveryState, Event
-from tests.desk.conftest import DISC, JANE, JON, MARY, World, study
+from tests.desk.conftest import DISC, JANE, JON, MARY, STATION, World, study
 
 SCRATCH = (Span(260_096, 2048),)
 
@@ -289,6 +289,22 @@ def test_the_result_follows_the_order_of_truth(world: World) -> None:
     shown = body(world)
     assert isinstance(shown, Result)
     assert shown.headline.message.id == "KX-153"
+
+
+@pytest.mark.parametrize(("level", "answer"), [(0, Answer.ACCEPTED), (1, Answer.VERIFIED)])
+def test_what_was_not_looked_for_is_received_and_no_more(
+    world: World, level: int, answer: Answer
+) -> None:
+    """An archive whose word is all there is: nobody has seen under whom its images are."""
+    jane(world)
+    (delivery,) = world.release()
+    world.answer(delivery, answer, 3)
+    world.move(DeliveryState.SENT)
+    with world.store.begin() as tx:
+        claimed = tx.deliveries.claim(DeliveryState.SENT, "PACS", STATION, 60)
+        assert claimed is not None
+        tx.deliveries.move(claimed[1], DeliveryState.COMMITTED, verify_level=level)
+    assert _study(world) == (Stage.RECEIVED, 3, 0)
 
 
 def _study(world: World) -> tuple[Stage, int, int]:

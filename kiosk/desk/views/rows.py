@@ -45,18 +45,20 @@ def sent_line(tx: Transaction, outline: Outline, deliveries: Iterable[Delivery])
     last = min(lines, key=lambda line: (line.checked, line.received), default=study_line(outline))
     if len(ids) < 2:
         return last
+    proves = all(each.verify_level != 1 for each in deliveries)
     return replace(
         last,
         images=tx.deliveries.everywhere(ids, *Answer),
         received=tx.deliveries.everywhere(ids, Answer.ACCEPTED, Answer.VERIFIED),
-        checked=tx.deliveries.everywhere(ids, Answer.VERIFIED),
+        checked=tx.deliveries.everywhere(ids, Answer.VERIFIED) if proves else 0,
     )
 
 
 def _delivered(outline: Outline, delivery: Delivery, counts: dict[Answer, int]) -> StudyLine:
     line = study_line(outline)
-    checked = counts.get(Answer.VERIFIED, 0)
-    received = checked + counts.get(Answer.ACCEPTED, 0)
+    verified = counts.get(Answer.VERIFIED, 0)
+    received = verified + counts.get(Answer.ACCEPTED, 0)
+    checked = 0 if delivery.verify_level == 1 else verified  # its commitment names no patient
     refused, held = counts.get(Answer.REFUSED, 0), counts.get(Answer.HELD, 0)
     images = sum(counts.values())  # by rule an archive may get some series only
     return StudyLine(
@@ -76,9 +78,12 @@ def _delivered(outline: Outline, delivery: Delivery, counts: dict[Answer, int]) 
 
 
 def _stage(delivery: Delivery, received: int, checked: int, images: int) -> Stage:
-    """In the order of truth: "checked" only where the whole study is proved."""
+    """In the order of truth: "checked" only where the whole study is proved, under its patient:
+    at the verification levels 0 and 1 it stays "received"."""
+    if delivery.state in PROVED and received == images:
+        return Stage.CHECKED if checked == images else Stage.RECEIVED
     if delivery.state in PROVED:
-        return Stage.CHECKED if checked == images else Stage.PARTLY
+        return Stage.PARTLY
     if delivery.state in STUCK:
         return Stage.PARTLY if received else Stage.STOPPED
     if delivery.state is DeliveryState.SENT:
