@@ -52,7 +52,9 @@ def test_an_import_is_told_from_the_disc_to_the_archive(
         repository(tmp_path / "tls") as (running, authority),
     ):
         authority.issue("kiosk")
-        target = Destination(name="PACS", port=archive.port, ae_title=archive.ae_title)
+        target = Destination(
+            name="PACS", port=archive.port, ae_title=archive.ae_title, commitment=False
+        )
         here.use(policy_for(target, audit=audit_to(running, tmp_path / "tls")))
         here.register()
         here.insert(known)

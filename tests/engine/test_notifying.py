@@ -41,6 +41,10 @@ def hook(folder: Path, *statuses: int) -> Iterator[tuple[Receiver, list[dict[str
         yield receiver, taken
 
 
+def archive_at(port: int, ae_title: str) -> Destination:
+    return Destination(name="A", port=port, ae_title=ae_title, commitment=False)
+
+
 def notifier_of(here: Station, receiver: Receiver) -> Notifier:
     return Notifier(Site(here.rows, here.vault, here.policy, lambda: here.at), receiver)
 
@@ -64,8 +68,10 @@ def test_a_study_is_told_when_the_last_archive_has_it_and_once(
     with orthanc(one) as first, orthanc(two) as second, hook(tmp_path) as (receiver, taken):
         here.use(
             policy_for(
-                Destination(name="ONE", port=first.port, ae_title=first.ae_title),
-                Destination(name="TWO", port=second.port, ae_title=second.ae_title),
+                Destination(name="ONE", port=first.port, ae_title=first.ae_title, commitment=False),
+                Destination(
+                    name="TWO", port=second.port, ae_title=second.ae_title, commitment=False
+                ),
             )
         )
         here.register()
@@ -105,7 +111,7 @@ def test_a_receiver_that_is_away_is_told_later_and_one_that_refuses_holds_up_not
         orthanc(tmp_path / "orthanc") as archive,
         hook(tmp_path, 503, 422) as (receiver, taken),
     ):
-        here.use(policy_for(Destination(name="A", port=archive.port, ae_title=archive.ae_title)))
+        here.use(policy_for(archive_at(archive.port, archive.ae_title)))
         here.register()
         here.insert(known)
         here.work()
@@ -125,7 +131,7 @@ def test_a_new_receiver_is_not_told_of_old_discs(
 ) -> None:
     (tmp_path / "orthanc").mkdir()
     with orthanc(tmp_path / "orthanc") as archive, hook(tmp_path) as (receiver, taken):
-        here.use(policy_for(Destination(name="A", port=archive.port, ae_title=archive.ae_title)))
+        here.use(policy_for(archive_at(archive.port, archive.ae_title)))
         here.register()
         here.insert(known)
         here.work()
@@ -141,7 +147,7 @@ def test_who_hears_late_of_a_recall_hears_of_the_patient_and_the_studies_that_we
     """The receiver was away until the scans had been taken back and sent as another man's."""
     (tmp_path / "orthanc").mkdir()
     with orthanc(tmp_path / "orthanc") as archive, hook(tmp_path) as (receiver, taken):
-        here.use(policy_for(Destination(name="A", port=archive.port, ae_title=archive.ae_title)))
+        here.use(policy_for(archive_at(archive.port, archive.ae_title)))
         here.register()
         intake = here.insert(known)
         here.work()
@@ -164,7 +170,7 @@ def test_who_hears_late_of_a_recall_hears_of_the_patient_and_the_studies_that_we
 def test_only_studies_that_fit_are_told(tmp_path: Path, here: Station, known: Path) -> None:
     (tmp_path / "orthanc").mkdir()
     with orthanc(tmp_path / "orthanc") as archive, hook(tmp_path) as (receiver, taken):
-        here.use(policy_for(Destination(name="A", port=archive.port, ae_title=archive.ae_title)))
+        here.use(policy_for(archive_at(archive.port, archive.ae_title)))
         here.register()
         here.insert(known)
         here.work()

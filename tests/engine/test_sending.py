@@ -122,6 +122,9 @@ def test_one_refused_image_never_fails_the_rest(here: Station, known: Path) -> N
     assert [(r.code, r.comment) for r in refused] == [(0xA900, "no such thing")]
     assert sum(r.answer is Answer.ACCEPTED for r in results) == 6
     assert {d.state for d in here.deliveries(intake)} == {DeliveryState.COMMITTED}
+    here.pass_(hours=here.policy.retention.staged_hours + 1)
+    here.work()
+    assert here.vault.holds(here.intake(intake).ticket), "ours is the only copy of what was refused"
 
 
 def full_for_one(_count: int, conversation: Conversation) -> None:

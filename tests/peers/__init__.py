@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
@@ -48,17 +49,20 @@ def accepts(port: int) -> bool:
 
 @contextmanager
 def running(
-    command: Sequence[str], folder: Path, ready: Callable[[], bool]
+    command: Sequence[str],
+    folder: Path,
+    ready: Callable[[], bool],
+    end: signal.Signals = signal.SIGTERM,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """The program, from when it is `ready` to the end of the block. Its output is in
-    `folder/output.txt`, and part of the failure when it does not start."""
+    """The program, from when it is `ready` to the end of the block, when `end` is sent to it. Its
+    output is in `folder/output.txt`, and part of the failure when it does not start."""
     with (folder / "output.txt").open("wb") as output:
         process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output)
         try:
             _await(process, folder, ready)
             yield process
         finally:
-            process.terminate()
+            process.send_signal(end)
             try:
                 process.wait(10)
             except subprocess.TimeoutExpired:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import signal
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -74,7 +75,9 @@ def orthanc(folder: Path, report_port: int = 0, **settings: Any) -> Iterator[Ort
     peer = Orthanc(free_port(), free_port(), credentials=credentials)
     configuration = folder / "orthanc.json"
     configuration.write_text(json.dumps(_configuration(peer, folder, report_port) | settings))
-    with running([require("Orthanc"), str(configuration)], folder, peer.answers):
+    # Asked to end, it takes three seconds over it, and nobody looks at its files any more.
+    end = signal.SIGKILL
+    with running([require("Orthanc"), str(configuration)], folder, peer.answers, end):
         yield peer
 
 
