@@ -76,8 +76,7 @@ MOVES: dict[type[StrEnum], dict[StrEnum, frozenset[StrEnum]]] = {
         _C.FAILED: frozenset({_C.OPEN, _C.REJECTED}),
     },
     DeliveryState: {
-        # straight to COMMITTED: a withdrawal where nothing is to be taken back
-        _D.QUEUED: frozenset({_D.SENT, _D.COMMITTED, _D.HELD, _D.FAILED, _D.ABORTED}),
+        _D.QUEUED: frozenset({_D.SENT, _D.HELD, _D.FAILED, _D.ABORTED}),
         _D.SENT: frozenset({_D.COMMITTED, _D.QUEUED, _D.HELD, _D.FAILED, _D.ABORTED}),
         _D.COMMITTED: frozenset({_D.NOTIFIED, _D.ABORTED}),
         _D.NOTIFIED: frozenset({_D.ABORTED}),

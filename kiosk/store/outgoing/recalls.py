@@ -145,7 +145,10 @@ class Recalls:
         """One step on, with its journal line; the case is OPEN again after the last."""
         lease.confirm(self._connection, withdrawal, held)
         found = self.get(held.id)
-        values = {"state": advance(found.state, to), "problem": problem}
+        state = found.state
+        if state is DeliveryState.QUEUED and to is DeliveryState.COMMITTED:
+            state = advance(state, DeliveryState.SENT)  # nothing is there to be taken back
+        values = {"state": advance(state, to), "problem": problem}
         lease.settle(self._connection, withdrawal, held, values)
         self._note(f"withdrawal.{to.value.lower()}", found, (data or {}) | {"problem": problem})
 
