@@ -29,7 +29,7 @@ check: $(STAMP)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
-	@QT_QPA_PLATFORM=offscreen $(BIN)/pytest $(ARGS)
+	@QT_QPA_PLATFORM=offscreen $(BIN)/pytest -n 2 --dist worksteal $(ARGS)
 
 setup: $(STAMP)
 	@:
