@@ -7,6 +7,7 @@ import json
 import os
 import re
 import tomllib
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,8 +17,11 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from kiosk.model.content import Study
 from kiosk.model.patient import LocalPatient
+from kiosk.model.relevance.choice import Judged
 from kiosk.policy.conditions import facts_of
+from kiosk.policy.people import SignIn
 from kiosk.policy.receivers import Receiver
+from kiosk.policy.relevance import RelevancePolicy, judge
 from kiosk.policy.routing import Route, Routing, routes
 from kiosk.policy.sections import (
     Adt,
@@ -58,6 +62,7 @@ class Policy(Section):
     folders: Folders = Folders()
     destination: Annotated[tuple[Destination, ...], Field(max_length=32)] = ()
     routing: Routing = Routing()
+    relevance: RelevancePolicy = RelevancePolicy()
     source: Annotated[tuple[Source, ...], Field(max_length=8)] = ()
     media: Media = Media()
     identity: Identity = Identity()
@@ -67,6 +72,7 @@ class Policy(Section):
     limits: Limits = Limits()
     notify: Annotated[tuple[Receiver, ...], Field(max_length=100)] = ()
     audit: Audit = Audit()
+    sign_in: SignIn = SignIn()
     retention: Retention = Retention()
     retry: Retry = Retry()
 
@@ -117,6 +123,19 @@ class Policy(Section):
         """Where a study goes that is filed under this local record (None: under nobody's)."""
         facts = [facts_of(study, each, patient, self.site, today) for each in study.series]
         return routes(self.routing, [d.name for d in self.destination], facts)
+
+    def judge(
+        self, studies: Sequence[Study], patient: LocalPatient | None, today: date
+    ) -> tuple[Judged, ...]:
+        """Which of one patient's studies are wanted, and which somebody must see first."""
+        facts = [
+            (
+                study.date,
+                [facts_of(study, each, patient, self.site, today) for each in study.series],
+            )
+            for study in studies
+        ]
+        return judge(self.relevance, facts)
 
     def destination_named(self, name: str) -> Destination | None:
         return next((d for d in self.destination if d.name == name), None)
