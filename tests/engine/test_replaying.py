@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from kiosk import __main__, identity
 from kiosk.cli.context import Context
+from kiosk.cli.governing import explaining
 from kiosk.cli.governing.replaying import day, replay, words
 from kiosk.policy import Condition, Policy, Routing, Rule
 from kiosk.policy.sections import Destination, Identity
@@ -103,3 +106,49 @@ def test_other_policies_leave_the_stored_decision_as_it_is(past: Station) -> Non
         assert case.proposal is not None
         same = identity.under(case.stated, case.proposal, past.policy.identity)
         assert same is case.proposal.recommendation
+
+
+def explained(here: Station, intake: int) -> dict[str, Any]:
+    return explaining.explain(context_of(here), here.intake(intake).ticket)
+
+
+def test_a_decision_of_the_matcher_is_explained_by_its_figures_rules_and_policy(
+    past: Station,
+) -> None:
+    """The probability was over the threshold, a rule gave the way, and both keep their policy."""
+    (case,) = explained(past, 1)["cases"]
+    match, decision = case["match"], case["decision"]
+    assert (match["recommendation"], match["best"] >= match["threshold"]) == ("accept", True)
+    assert (decision["by"], decision["policy"]) == ("matcher", past.policy.hash)
+    assert {route["because"] for route in case["routes"]} == {
+        delivery.because for delivery in past.deliveries(1)
+    }
+    assert all(route["policy"] == past.policy.hash for route in case["routes"])
+
+
+def test_what_waits_for_a_person_is_explained_by_why(past: Station) -> None:
+    (case,) = explained(past, 2)["cases"]
+    assert (case["state"], case["decision"], case["routes"]) == ("AWAITING", None, [])
+    assert case["waits_because"] == list(past.case(2).reasons) != []
+
+
+def test_an_explanation_names_the_policy_of_a_decision_that_is_no_longer_in_force(
+    past: Station,
+) -> None:
+    found = explained(past, 1)
+    assert not any("under policy" in line for line in explaining.words(found))
+    later = explaining.words(found | {"policy": "f" * 64})
+    assert any(f"under policy {past.policy.hash[:12]}" in line for line in later)
+
+
+def test_an_explanation_names_nobody(past: Station) -> None:
+    for intake in (1, 2):
+        said = json.dumps(explained(past, intake), ensure_ascii=False)
+        stated = past.case(intake).stated
+        assert stated.name.family not in said
+        assert stated.identifier.value not in said
+
+
+def test_a_ticket_that_nobody_has_is_said(past: Station) -> None:
+    with pytest.raises(typer.Exit):
+        explaining.explain(context_of(past), "MAPLE-0")

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from kiosk.cli.context import ConfigOption, JsonOption, fail, opened, say
-from kiosk.cli.governing import replaying
+from kiosk.cli.governing import explaining, replaying
 from kiosk.policy import ConfigError, Policy, load
 
 app = typer.Typer(name="policy", help="What a configuration says, and what it would have decided.")
@@ -45,6 +45,22 @@ def replay(
         typer.echo(json.dumps(found, ensure_ascii=False))
     else:
         for line in replaying.words(found):
+            say(line)
+
+
+@app.command()
+def explain(
+    ticket: Annotated[str, typer.Argument(help="The disc's ticket, as its receipt has it.")],
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """What was decided about one disc, by which rule, and of which policy."""
+    with opened(config) as context:
+        found = explaining.explain(context, ticket)
+    if as_json:
+        typer.echo(json.dumps(found, ensure_ascii=False))
+    else:
+        for line in explaining.words(found):
             say(line)
 
 
