@@ -51,6 +51,8 @@ MAY_USE: dict[str, frozenset[str]] = {
     "numpy": frozenset({"fileset", "coercion", "delivery"}),
     # adt asks a FHIR server who a patient is: the words of the answer are a registration's.
     "httpx2": frozenset({"adt", "delivery", "notify"}),
+    "argon2": frozenset({"desk"}),
+    "ldap3": frozenset({"desk"}),
     "typer": frozenset({"cli", "__main__"}),
 }
 

@@ -39,10 +39,13 @@ IMPORT = Code("110107", "Import")
 QUERY = Code("110112", "Query")
 RECORD = Code("110110", "Patient Record")
 ALERT = Code("110113", "Security Alert")
+AUTHENTICATION = Code("110114", "User Authentication")
+LOGIN, LOGOUT = Code("110122", "Login"), Code("110123", "Logout")
 
 STUDY_UID = Code("110180", "Study Instance UID")
 PATIENT_NUMBER = Code("2", "Patient Number", "RFC-3881")
 URI = Code("12", "URI", "RFC-3881")
+USER = Code("11", "User Identifier", "RFC-3881")
 
 MEDIA_TYPES = {  # CID 405; what the kernel calls optical may be a CD or a DVD
     MediumKind.OPTICAL: Code("110032", "CD"),
@@ -75,6 +78,9 @@ class Subject:
     studies: tuple[Study, ...] = ()
     transfer: Transfer | None = None
     hurt: int = 0  # files of the medium that could not be read whole
+
+
+Told = tuple[AuditMessage, ...]
 
 
 def messages(subject: Subject) -> tuple[AuditMessage, ...]:
@@ -199,6 +205,32 @@ def _alert(type: Code) -> Callable[[Subject], tuple[AuditMessage, ...]]:
     return told
 
 
+def _authenticated(type: Code, outcome: int = SUCCESS) -> Callable[[Subject], Told]:
+    """A.5.3.12: who, at which station, and why not. A name that nobody here has is not told: a
+    password may have been typed there."""
+
+    def told(subject: Subject) -> Told:
+        description = _code_of(subject.event) if outcome != SUCCESS else ""
+        people = _people(subject, None)
+        return (
+            _message(subject, AUTHENTICATION, "E", people, (), outcome, description, type=type),
+        )
+
+    return told
+
+
+def _security_of(type: Code) -> Callable[[Subject], Told]:
+    """A person's role, badge or secret was changed: whose, and what."""
+
+    def told(subject: Subject) -> Told:
+        data = subject.event.data
+        detail = tuple((name, str(data[name])[:200]) for name in sorted(data) if data[name])
+        thing = Thing(str(data.get("person") or "unknown"), USER, 1, 11, detail)
+        return (_message(subject, ALERT, "E", _people(subject, None), (thing,), type=type),)
+
+    return told
+
+
 def _log_used(subject: Subject) -> tuple[AuditMessage, ...]:
     thing = Thing("journal", URI, 2, 13)
     return (_message(subject, LOG_USED, "R", _people(subject, None), (thing,)),)
@@ -282,6 +314,19 @@ AUDITED: dict[str, Callable[[Subject], tuple[AuditMessage, ...]]] = {
     "withdrawal.held": _transferred(MINOR),
     "policy.changed": _alert(Code("110129", "Security Configuration")),
     "adt.refused": _alert(Code("110126", "Node Authentication")),
+    "access.signed-in": _authenticated(LOGIN),
+    "access.resumed": _authenticated(LOGIN),
+    "access.taken-over": _authenticated(LOGIN),
+    "access.refused": _authenticated(LOGIN, MINOR),
+    "access.locked-out": _authenticated(LOGIN, SERIOUS),
+    "access.signed-out": _authenticated(LOGOUT),
+    "access.emergency": _alert(Code("110127", "Emergency Override Started")),
+    "access.emergency-ended": _alert(Code("110138", "Emergency Override Stopped")),
+    "person.added": _security_of(Code("110137", "User security Attributes Changed")),
+    "person.state": _security_of(Code("110137", "User security Attributes Changed")),
+    "person.secret": _security_of(Code("110137", "User security Attributes Changed")),
+    "person.badge": _security_of(Code("110137", "User security Attributes Changed")),
+    "person.role": _security_of(Code("110136", "Security Roles Changed")),
     "audit.exported": _log_used,
     "audit.viewed": _log_used,
 }
@@ -298,6 +343,7 @@ SILENT = frozenset(
     delivery.notified delivery.aborted
     withdrawal.committed withdrawal.aborted withdrawal.retried withdrawal.by-hand
     notice.sent notice.refused source.fails source.works
+    access.screen-locked
     destination.paused destination.resumed drive.eject-asked drive.eject-failed
     """.split()
 )

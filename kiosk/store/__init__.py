@@ -6,6 +6,7 @@ from kiosk.store.database import DatabaseBusy, Store, StoreUnusable, Transaction
 from kiosk.store.deliveries import Held, Parcel
 from kiosk.store.lease import Lease, LeaseLost
 from kiosk.store.outgoing import DestinationState, StepRow
+from kiosk.store.people import Origin, Person, Standing, TryRow, login_of
 from kiosk.store.vault import Vault
 
 __all__ = [
@@ -14,12 +15,17 @@ __all__ = [
     "Held",
     "Lease",
     "LeaseLost",
+    "Origin",
     "Outline",
     "Parcel",
+    "Person",
+    "Standing",
     "StepRow",
     "Store",
     "StoreUnusable",
     "Transaction",
+    "TryRow",
     "Vault",
+    "login_of",
     "open",
 ]

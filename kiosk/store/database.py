@@ -30,6 +30,7 @@ from kiosk.store.evidence import Decisions, Sources
 from kiosk.store.intakes import Intakes
 from kiosk.store.journal import Journal
 from kiosk.store.outgoing import Commitments, Destinations, Images, Recalls, Steps
+from kiosk.store.people import People, Tries
 from kiosk.store.roster import Roster
 from kiosk.store.tables import mark
 
@@ -77,6 +78,8 @@ class Transaction:
         self.roster = Roster(connection, store.keys_of, store.name_keys_of, store.now)
         self.decisions = Decisions(connection, self.journal, store.now, self._survivor)
         self.sources = Sources(connection, self.journal, store.now)
+        self.people = People(connection, self.journal, store.now)
+        self.tries = Tries(connection)
 
     def _survivor(self, key: str) -> str:
         """Of a patient whom only another register knew: the record that has the number since."""

@@ -128,6 +128,7 @@ patient_case = Table(
     Column("owner", Text, nullable=False, default=""),
     Column("owner_until", Float, nullable=False, default=0.0),
     Column("flagged", Boolean, nullable=False, default=False, index=True),
+    Column("kept", PLAIN),
     Column("created_at", String(32), nullable=False),
     *_leased(),
     Index(None, "state", "due"),
@@ -192,6 +193,8 @@ delivery = Table(
     Column("problem", Text, nullable=False, default=""),
     Column("because", Text, nullable=False, default=""),
     Column("policy_hash", String(64), nullable=False, default=""),
+    Column("withheld", Text, nullable=False, default=""),
+    Column("unsure", Boolean, nullable=False, default=False),
     *_leased(),
     Index(None, "study", "destination"),
     Index(None, "state", "destination", "due"),
@@ -262,6 +265,50 @@ mark = Table(
     Column("station", String(64), primary_key=True),
     Column("name", String(64), primary_key=True),
     Column("value", BigInteger, nullable=False),
+)
+
+# Who signs in at the screens. `login` is the name as it is compared; `verified_at` when a directory
+# last said yes, in seconds since the epoch.
+person = Table(
+    "person",
+    METADATA,
+    Column("id", ID, primary_key=True),
+    Column("login", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("full_name", Text, nullable=False, default=""),
+    Column("role", String(16), nullable=False),
+    Column("origin", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("pin_hash", Text, nullable=False, default=""),
+    Column("password_hash", Text, nullable=False, default=""),
+    Column("verified_at", Float, nullable=False, default=0.0),
+    Column("last_at", String(32), nullable=False, default=""),
+    Column("last_how", String(16), nullable=False, default=""),
+)
+
+badge = Table(
+    "badge",
+    METADATA,
+    Column("digest", String(64), primary_key=True),
+    Column("person", ID, ForeignKey("person.id"), nullable=False, index=True),
+)
+
+# What badge numbers are hashed with: one for the site, since a badge is looked up by its hash.
+badge_salt = Table("badge_salt", METADATA, Column("value", String(64), primary_key=True))
+
+# Sign-ins that were refused, by the name that was given (its hash: a password may have been typed
+# there), and the boot of the station and its seconds at the last one.
+refused_try = Table(
+    "refused_try",
+    METADATA,
+    Column("id", ID, primary_key=True),
+    Column("key", String(64), nullable=False, unique=True),
+    Column("refused", Integer, nullable=False),
+    Column("locked", Boolean, nullable=False),
+    Column("station", String(64), nullable=False),
+    Column("boot", String(64), nullable=False),
+    Column("boot_seconds", Float, nullable=False),
+    Column("at", Float, nullable=False),
 )
 
 journal = Table(

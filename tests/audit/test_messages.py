@@ -162,12 +162,17 @@ def test_no_text_of_a_disc_breaks_the_xml(uid: str, number: str, label: str) -> 
     assert xml_of(told)
 
 
-NOT_KINDS = {"adt.enabled", "intake.id", "intake.station", "delivery.id", "engine.lock"} | {
-    "engine.log"
-}
+NOT_KINDS = {
+    "adt.enabled",
+    "person.id",
+    "intake.id",
+    "intake.station",
+    "delivery.id",
+    "engine.lock",
+} | {"engine.log"}
 UNITS = (
     *("adt", "audit", "policy", "source", "intake", "case", "delivery", "withdrawal"),
-    *("notice", "decision", "destination", "drive", "engine"),
+    *("notice", "decision", "destination", "drive", "engine", "access", "person"),
 )
 KIND = re.compile(rf"({'|'.join(UNITS)})\.[a-z-]+")
 
