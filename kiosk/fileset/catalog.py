@@ -37,7 +37,7 @@ def read(root: Path, limits: Limits) -> Catalog:
     look = Look(root, limits, findings)
     seen = [look.at(file) for file in files]
     directory = hold_against(seen, findings, look.statements)
-    _belongs_to_viewer(seen)
+    _belongs_to_viewer(seen, findings)
     _say_what_is_left(seen, findings)
     placed = _once_each(seen, findings)
     patients = group(placed)
@@ -49,14 +49,27 @@ def read(root: Path, limits: Limits) -> Catalog:
     )
 
 
-def _belongs_to_viewer(seen: Sequence[Seen]) -> None:
-    """Help texts, pictures and settings that lie with a program are part of it."""
+def _belongs_to_viewer(seen: Sequence[Seen], findings: Findings) -> None:
+    """Help texts, pictures and settings that lie with a program are part of it; what a report may
+    be is said all the same."""
     folders = kinds.viewer_folders(s.path for s in seen if s.bucket == kinds.VIEWER)
+    maybe: Counter[str] = Counter()
     for one in seen:
-        if one.bucket in (kinds.REPORT, kinds.OTHER) and kinds.below(one.path, folders):
-            one.bucket = kinds.VIEWER
+        if one.bucket not in (kinds.REPORT, kinds.OTHER) or not kinds.below(one.path, folders):
+            continue
+        if one.bucket == kinds.REPORT:
+            if not kinds.is_of_a_program(one.path, one.kind):
+                continue
+            maybe[one.path.rpartition("/")[0]] += 1
+        one.bucket = kinds.VIEWER
+    for folder, count in maybe.items():
+        findings.add("with-program", Severity.INFO, folder, _WITH_PROGRAM.format(count=count))
 
 
+_WITH_PROGRAM = (
+    "{count} texts or pictures lie with a program and are taken for a part of it; they are not "
+    "imported. If one of them is the patient's, open the disc on another computer and hand it in."
+)
 _PACKED = (
     "This file packs others in it, maybe under a password, and was not unpacked. If the scans are "
     "in it, unpack it on another computer and bring the folder."

@@ -44,6 +44,11 @@ _REPORT_NAMES = {
     "docx": "docx",
     "odt": "odt",
 }
+_WRITTEN_BY_PEOPLE = frozenset({"pdf", "rtf", "doc", "docx", "odt", "cda"})
+_PAPERS_OF_PROGRAMS = re.compile(
+    r"(?<![a-z])(read.?me|licen[cs]es?|lizenz(en)?|eula|help|hilfe|ayuda|guide)(?![a-z])"
+    r"|manual|handbuch|anleitung"
+)
 _SCATTERED = re.compile(r"(^|/)(__macosx/|\._|\.ds_store$|thumbs\.db$|desktop\.ini$)")
 _SOUND_NAMES = frozenset(
     "mp3 wav wma cda ogg flac m4a aac aif vob ifo bup mpg mpeg avi mp4 mov wmv mkv".split()
@@ -97,6 +102,13 @@ def is_sound(path: str) -> bool:
 def viewer_folders(programs: Iterable[str]) -> frozenset[str]:
     """The folders (never the root) that hold a program: what else lies there belongs to it."""
     return frozenset(path.rpartition("/")[0] for path in programs) - {""}
+
+
+def is_of_a_program(path: str, kind: str) -> bool:
+    """Whether a text or picture that lies with a program is part of it, and no report of the
+    patient's: a document never is, but for the papers that programs come with, by their name."""
+    papers = _PAPERS_OF_PROGRAMS.search(path.rpartition("/")[2].lower())
+    return kind not in _WRITTEN_BY_PEOPLE or papers is not None
 
 
 def below(path: str, folders: frozenset[str]) -> bool:

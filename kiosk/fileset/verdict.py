@@ -182,15 +182,16 @@ class _Look:
     def _buckets(self) -> Iterator[str]:
         """Of each file: a report, a part of a viewer, sound or film, something else."""
         found = {
-            path: kinds.kind_of(path, self._seen.looked_at.get(n, b"?"))[0]
+            path: kinds.kind_of(path, self._seen.looked_at.get(n, b"?"))
             for n, (path, _) in enumerate(self._files)
         }
-        folders = kinds.viewer_folders(p for p, bucket in found.items() if bucket == kinds.VIEWER)
-        for path, bucket in found.items():
+        folders = kinds.viewer_folders(p for p, (is_, _) in found.items() if is_ == kinds.VIEWER)
+        for path, (bucket, kind) in found.items():
             if bucket == kinds.OTHER and kinds.is_sound(path):
                 yield "sound"
             else:
-                yield kinds.VIEWER if kinds.below(path, folders) else bucket
+                with_program = kinds.below(path, folders) and kinds.is_of_a_program(path, kind)
+                yield kinds.VIEWER if with_program else bucket
 
 
 def _spread(numbers: Sequence[int], files: Sequence[tuple[str, int]], most: int) -> list[int]:

@@ -128,6 +128,25 @@ def test_help_and_settings_that_lie_with_a_program_belong_to_the_viewer(tmp_path
     assert {a.path for a in found.attachments} == {"REPORT/letter.txt", "README.TXT"}
 
 
+def test_a_report_beside_a_program_stays_a_report(tmp_path: Path) -> None:
+    """A viewer's folder is where some writers put the patient's letter; only the papers that
+    programs come with are the program's, by their name: Ms Phelps's letter is none of them."""
+    reports = {
+        "VIEW/REPORT.PDF": PDF,
+        "VIEW/doc/befund": RTF,
+        "VIEW/PHELPS.PDF": PDF,
+        "VIEW/cda.xml": b"<?xml?><ClinicalDocument>",
+    }
+    papers = {"VIEW/LICENSE.RTF": RTF, "VIEW/UserManual.pdf": PDF, "VIEW/help/index.html": b"<p>"}
+    pictures = {"VIEW/logo.jpg": JPEG}
+    found = catalog(tmp_path, {"VIEW/VIEW.EXE": b"MZ", **reports, **papers, **pictures})
+    assert {a.path for a in found.attachments} == set(reports)
+    assert (found.ledger.report, found.ledger.viewer) == (4, 5)
+    said = {f.where: f.detail for f in found.findings if f.code == "with-program"}
+    assert set(said) == {"VIEW", "VIEW/help"}
+    assert said["VIEW"].startswith("3 texts or pictures lie with a program")
+
+
 def test_a_report_belongs_to_the_only_patient_or_to_the_one_of_its_folder(tmp_path: Path) -> None:
     jane = part10(image("1.1"))
     richard = part10(image("1.2", name="ROE^RICHARD", patient_id="B2", study="5"))
