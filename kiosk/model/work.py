@@ -70,7 +70,7 @@ MOVES: dict[type[StrEnum], dict[StrEnum, frozenset[StrEnum]]] = {
         _C.AWAITING: frozenset({_C.RESOLVED, _C.REJECTED, _C.OPEN}),
         _C.RESOLVED: frozenset({_C.RELEASED, _C.AWAITING, _C.OPEN, _C.FAILED, _C.REJECTED}),
         _C.RELEASED: frozenset({_C.DONE, _C.RECALLED, _C.AWAITING}),
-        _C.DONE: frozenset({_C.RECALLED}),
+        _C.DONE: frozenset({_C.RECALLED, _C.RELEASED}),  # another study of it was chosen later
         _C.RECALLED: frozenset({_C.OPEN, _C.REJECTED}),
         _C.REJECTED: frozenset({_C.OPEN}),
         _C.FAILED: frozenset({_C.OPEN, _C.REJECTED}),

@@ -25,6 +25,7 @@ from kiosk.model.patient import Identifier, LocalPatient
 from kiosk.model.work import Case, CaseState, DeliveryState, IntakeState
 from kiosk.store import databases
 from kiosk.store.cases import Cases
+from kiosk.store.choosing import Choices, Pictures
 from kiosk.store.deliveries import Deliveries
 from kiosk.store.evidence import Decisions, Sources
 from kiosk.store.intakes import Intakes
@@ -73,6 +74,8 @@ class Transaction:
         self.destinations = Destinations(connection, self.journal, store.now)
         self.commitments = Commitments(connection, self.journal, store.now)
         self.images = Images(connection)
+        self.choices = Choices(connection, self.journal, store.now)
+        self.pictures = Pictures(connection, self.journal, store.now)
         self.recalls = Recalls(connection, self.journal, store.now)
         self.steps = Steps(connection, self.journal, store.now)
         self.roster = Roster(connection, store.keys_of, store.name_keys_of, store.now)
@@ -104,17 +107,23 @@ class Transaction:
             self.connection.execute(mark.insert().values(row))
 
     def end_case(self, case_id: int) -> None:
-        """After a delivery or a decision: the case is DONE when all of its deliveries ended well,
-        its intake CLOSED when all of its cases ended."""
+        """After a delivery or a decision: the case is DONE when all of its deliveries ended well
+        and no study of it waits, its intake CLOSED when all of its cases ended."""
         case = self.cases.get(case_id)
         states = {each.state for each in self.deliveries.of_case(case_id)}
-        if case.state is CaseState.RELEASED and states <= ENDED_WELL:
+        over = states <= ENDED_WELL and self.choices.ended(case_id)
+        if case.state is CaseState.RELEASED and over:
             self.cases.done(case_id)
             self.steps.end(case_id, StepStatus.COMPLETED)
         ended = {each.state for each in self.cases.of_intake(case.intake)}
         intake = self.intakes.get(case.intake)
         if intake.state is IntakeState.CATALOGED and ended <= ENDED:
             self.intakes.close(intake.id)
+
+    def more_of(self, case_id: int) -> None:
+        """Another study of a case that went out goes out: it has not ended yet."""
+        if self.choices.go_on(case_id):
+            self.intakes.reopen(self.cases.get(case_id).intake)
 
     def recall(self, case: Case, code: str, actor: str, data: dict[str, object]) -> None:
         """Takes a case back that went out wrong: nothing more of it is sent, what may have arrived

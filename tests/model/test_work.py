@@ -44,10 +44,14 @@ def test_states_of_two_units_are_told_apart_though_their_names_are_equal() -> No
 
 
 def test_nothing_is_sent_under_a_case_that_nobody_resolved() -> None:
-    """RELEASED is reached from RESOLVED alone, RESOLVED by the matcher or a person alone."""
+    """RELEASED is reached from RESOLVED alone (DONE was RELEASED before: another study of it was
+    chosen), RESOLVED by the matcher or a person alone."""
     assert {s for s, ways in MOVES[CaseState].items() if CaseState.RELEASED in ways} == {
-        CaseState.RESOLVED
+        CaseState.RESOLVED,
+        CaseState.DONE,
     }
+    released = {s for s, ways in MOVES[CaseState].items() if CaseState.DONE in ways}
+    assert released == {CaseState.RELEASED}
     before = {s for s, ways in MOVES[CaseState].items() if CaseState.RESOLVED in ways}
     assert before == {CaseState.OPEN, CaseState.AWAITING}
 
