@@ -327,6 +327,7 @@ AUDITED: dict[str, Callable[[Subject], tuple[AuditMessage, ...]]] = {
     "person.secret": _security_of(Code("110137", "User security Attributes Changed")),
     "person.badge": _security_of(Code("110137", "User security Attributes Changed")),
     "person.role": _security_of(Code("110136", "Security Roles Changed")),
+    "database.restored": _alert(Code("110131", "Software Configuration")),
     "audit.exported": _log_used,
     "audit.viewed": _log_used,
 }

@@ -66,9 +66,14 @@ def opened(given: Path | None) -> Iterator[Context]:
         context.store.close()
 
 
+def state_of(policy: Policy) -> Path:
+    """Where the vault is, and a kiosk's own database."""
+    return Path(policy.database.state) if policy.database.state else state_folder()
+
+
 def open_all(policy: Policy, config: Path | None) -> Context:
     """Database and vault of the policy. Raises StoreUnusable, which says what to do."""
-    state = Path(policy.database.state) if policy.database.state else state_folder()
+    state = state_of(policy)
     try:
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
         rows = open_store(

@@ -263,11 +263,16 @@ def _upgrade(engine: Engine) -> None:
             command.upgrade(_alembic(connection), "head")
 
 
+def knows(revision: str) -> bool:
+    """Whether this program knows a schema of that revision: it, or one that it can bring on."""
+    script = ScriptDirectory.from_config(_alembic())
+    return revision in {known.revision for known in script.walk_revisions()}
+
+
 def _is_current(connection: Connection) -> bool:
     script = ScriptDirectory.from_config(_alembic())
     current = MigrationContext.configure(connection).get_current_revision()
-    known = {revision.revision for revision in script.walk_revisions()}
-    if current is not None and current not in known:
+    if current is not None and not knows(current):
         raise StoreUnusable(
             "The database belongs to a newer version of this program. Nothing was changed. "
             "Install that version, or restore the backup made before the upgrade."

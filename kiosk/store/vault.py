@@ -66,6 +66,16 @@ class Vault:
             folder.replace(gone)
         shutil.rmtree(gone, ignore_errors=True)
 
+    def put_aside(self, known: set[str], place: Path) -> list[str]:
+        """Moves the folders of intakes that are not among the `known` tickets; returns theirs."""
+        found = [p for p in self.root.iterdir() if p.is_dir() and not p.name.startswith(".")]
+        unknown = sorted(path.name for path in found if path.name not in known)
+        if unknown:
+            place.mkdir(exist_ok=True, mode=0o700)
+        for name in unknown:
+            (self.root / name).replace(place / name)
+        return unknown
+
     def free_bytes(self) -> int:
         return shutil.disk_usage(self.root).free
 
