@@ -7,13 +7,14 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from io import FileIO
 
 from kiosk.model.delivery import Coerced, CoercionRefused, Outbound
 
 _UID = re.compile(r"[0-9.]{1,64}")
 _AT_ONCE = 2_097_152  # what is no longer is read and checked before the first byte goes out
+_ROUND = 65_536
 
 NO_UID = "its UIDs are not valid, so no archive could file it"
 UNREADABLE = "the staged file could not be read"
@@ -69,16 +70,32 @@ class _Original:
         self._file.close()
 
 
+class Buffers:
+    """Memory for short instances, used again for the next: to get fresh one costs more than to read
+    and to send what is put into it. For one thread."""
+
+    def __init__(self) -> None:
+        self._free: list[bytearray] = []
+
+    def take(self, length: int) -> bytearray:
+        buffer = self._free.pop() if self._free else bytearray()
+        return buffer if len(buffer) >= length else bytearray(-(-length // _ROUND) * _ROUND)
+
+    def give_back(self, buffer: bytearray) -> None:
+        self._free.append(buffer)
+
+
 @dataclass(slots=True)
 class Body:
     """A coerced instance whose original is open and long enough; to be closed when it was sent.
-    `length` is the data set's; `_whole` all of that, where it was read at once."""
+    `length` is the data set's; `_whole` holds all of that, where it was read at once."""
 
     item: Outbound
     coerced: Coerced
     _original: _Original
     _size: int
-    _whole: bytearray = field(default_factory=bytearray)
+    _buffers: Buffers
+    _whole: bytearray | None = None
 
     @property
     def length(self) -> int:
@@ -86,17 +103,24 @@ class Body:
 
     def close(self) -> None:
         self._original.close()
+        if self._whole is not None:
+            self._buffers.give_back(self._whole)
+            self._whole = None
 
-    def chunks(self, buffer: memoryview, lead: bytes = b"") -> Iterator[tuple[memoryview, bool]]:
-        """`lead` and the data set in pieces that fill `buffer`, each with whether it is the last.
+    def chunks(
+        self, buffer: memoryview, lead: bytes = b"", together: int = 1
+    ) -> Iterator[tuple[memoryview, bool]]:
+        """`lead` and the data set in pieces that fill `buffer`, each with whether it is the last;
+        `together` as many in one where all of it is in memory.
         A piece is valid until the next is asked for. Raises CoercionRefused where the original
         cannot be read to its end, and before the last piece where it has changed: so that half an
         instance is out, which no archive keeps.
 
         Read and not mapped: a medium's error is then an exception and no signal, and a large
         instance does not count as our memory."""
-        if self._whole:
-            return _slices(lead, memoryview(self._whole), buffer)
+        if self._whole is not None:
+            whole = memoryview(self._whole)[: self.length]
+            return _slices(lead, whole, buffer, together * len(buffer))
         return self._as_read(memoryview(lead + self.coerced.header), buffer)
 
     def _as_read(self, front: memoryview, buffer: memoryview) -> Iterator[tuple[memoryview, bool]]:
@@ -121,32 +145,32 @@ class Body:
 
     def read_whole(self) -> None:
         """Reads a short tail now, and checks it before anything is sent. Raises CoercionRefused."""
-        if 0 < self.coerced.tail_length <= _AT_ONCE:
+        if self.coerced.tail_length and self.length <= _AT_ONCE:
             front = len(self.coerced.header)
-            whole = bytearray(self.length)
-            whole[:front] = self.coerced.header
+            self._whole = self._buffers.take(self.length)
+            self._whole[:front] = self.coerced.header
             self._original.pass_over(0, self.coerced.tail_offset)
-            self._original.read(memoryview(whole)[front:], self.coerced.tail_offset)
+            tail = memoryview(self._whole)[front : self.length]
+            self._original.read(tail, self.coerced.tail_offset)
             self._finish()
-            self._whole = whole
 
 
 def _slices(
-    lead: bytes, whole: memoryview, buffer: memoryview
+    lead: bytes, whole: memoryview, buffer: memoryview, length: int
 ) -> Iterator[tuple[memoryview, bool]]:
-    """As long as `buffer`, and without copying but for the first, where there is a `lead`."""
+    """Of `length`, and without copying but for the first, where there is a `lead`."""
     at = 0
     if lead:
         at = min(len(buffer) - len(lead), len(whole))
         buffer[: len(lead)], buffer[len(lead) : len(lead) + at] = lead, whole[:at]
         yield buffer[: len(lead) + at], at == len(whole)
     while at < len(whole):
-        piece = whole[at : at + len(buffer)]
+        piece = whole[at : at + length]
         at += len(piece)
         yield piece, at == len(whole)
 
 
-def opened(item: Outbound) -> Body:
+def opened(item: Outbound, buffers: Buffers) -> Body:
     """`item` coerced and its original open. Raises CoercionRefused when it must not be sent."""
     coerced = item.coerce()
     if not (is_uid(coerced.sop_instance_uid) and is_uid(coerced.sop_class_uid)):
@@ -156,7 +180,7 @@ def opened(item: Outbound) -> Body:
         size = os.fstat(file.fileno()).st_size
     except OSError as e:
         raise CoercionRefused(UNREADABLE) from e
-    body = Body(item, coerced, _original(item, coerced, file, size), size)
+    body = Body(item, coerced, _original(item, coerced, file, size), size, buffers)
     try:
         if size < coerced.tail_offset + coerced.tail_length:
             raise CoercionRefused(SHORT)

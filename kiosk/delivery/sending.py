@@ -13,7 +13,7 @@ from functools import partial
 from pydicom.uid import UID
 
 from kiosk.delivery import dicomweb
-from kiosk.delivery.body import NO_UID, Body, is_uid, opened
+from kiosk.delivery.body import NO_UID, Body, Buffers, is_uid, opened
 from kiosk.delivery.dimse import (
     Association,
     Command,
@@ -39,6 +39,7 @@ from kiosk.policy.sections import Destination
 
 MAX_CONTEXTS = 128  # odd identifiers 1 to 255, PS3.8 9.3.2.2
 IMPLICIT = "1.2.840.10008.1.2"  # every archive takes it (PS3.5 10.1)
+_TOGETHER = 8  # of 128 KiB in one write: each write costs a change of who has the processor
 LOST_IN_A_ROW = 5  # some peers abort for one instance that they cannot parse
 _SLOWEST_FILING = 10_000_000  # bytes a second: a large instance is answered later than a small one
 
@@ -152,8 +153,8 @@ class _Sender:
 
     def _send_while_open(self, association: Association, item: Outbound | None) -> bool:
         """Whether any instance was answered or none was left to send."""
-        buffer = memoryview(bytearray(association.chunk))
-        ready = self._ready(association, item)
+        buffer, buffers = memoryview(bytearray(association.chunk)), Buffers()
+        ready = self._ready(association, item, buffers)
         answered = ready is None
         number = 0
         while ready is not None and not self._turns.over() and association.quiet():
@@ -162,7 +163,7 @@ class _Sender:
             try:
                 self._request(association, body, number, buffer)
                 # The next one is made ready while the peer files this one.
-                ready = self._ready(association, self._turns.take())
+                ready = self._ready(association, self._turns.take(), buffers)
                 message = association.response(Command.C_STORE_RSP, number, self._patience(body))
             except (PeerProblem, CoercionRefused) as e:
                 association.abort()  # half a message cannot be ended otherwise
@@ -178,7 +179,9 @@ class _Sender:
             ready.close()
         return answered
 
-    def _ready(self, association: Association, item: Outbound | None) -> Body | None:
+    def _ready(
+        self, association: Association, item: Outbound | None, buffers: Buffers
+    ) -> Body | None:
         """The first instance from `item` on that can be sent; those before it have their answer."""
         while item is not None:
             item = _as_accepted(association, item)
@@ -187,7 +190,7 @@ class _Sender:
                 self._run.answered(uid, Answer.REFUSED, comment=_refusal(association, item))
             else:
                 try:
-                    return opened(item)
+                    return opened(item, buffers)
                 except CoercionRefused as e:
                     self._run.answered(uid, Answer.HELD, comment=str(e))
             item = self._turns.take()
@@ -209,7 +212,8 @@ class _Sender:
                 Element.AFFECTED_SOP_INSTANCE_UID: body.coerced.sop_instance_uid,
             }
         )
-        pieces = self._run.pace.over(body.chunks(buffer))
+        together = 1 if self._destination.megabits else _TOGETHER
+        pieces = self._run.pace.over(body.chunks(buffer, together=together))
         association.send(context.context_id, request, pieces)
 
     def _patience(self, body: Body) -> float:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.delivery import send
-from kiosk.delivery.body import CHANGED, opened
+from kiosk.delivery.body import CHANGED, Buffers, opened
 from kiosk.model.delivery import Answer, Coerced, CoercionRefused, Outbound
 from tests.delivery.instances import CALLING, destination, outbound
 from tests.peers.scripted import scripted
@@ -83,7 +83,7 @@ def test_a_short_one_that_changed_costs_no_association(tmp_path: Path) -> None:
 
 
 def _pieces(item: Outbound, size: int) -> bytes:
-    body = opened(item)
+    body = opened(item, Buffers())
     try:
         return b"".join(bytes(piece) for piece, _ in body.chunks(memoryview(bytearray(size))))
     finally:

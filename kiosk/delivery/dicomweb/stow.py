@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx2
 
-from kiosk.delivery.body import Body, opened
+from kiosk.delivery.body import Body, Buffers, opened
 from kiosk.delivery.dicomweb.authorization import Tokens
 from kiosk.delivery.dicomweb.exchange import Reply, client, exchange, items, name, value
 from kiosk.delivery.dimse import NotReached, PeerProblem
@@ -43,11 +43,11 @@ def store(
 
 
 def _work(destination: Destination, http: httpx2.Client, turns: Turns, run: Run) -> None:
-    buffer = memoryview(bytearray(_CHUNK))
+    buffer, buffers = memoryview(bytearray(_CHUNK)), Buffers()
     lost = 0
     while (item := turns.take()) is not None:
         try:
-            with closing(opened(item)) as body:
+            with closing(opened(item, buffers)) as body:
                 reply = _post(destination, http, body, buffer, run.pace)
                 run.sent(body.length)
                 if reply.status == 401 and _renewed(http) and turns.second_chance(item):
