@@ -17,8 +17,9 @@ import pytest
 from kiosk.cli.demonstration import discs
 from tests.vm.machine import Machine, Rows, machine, until
 
-SLOW = 1_000_000  # bytes a second, so that there is a middle
+HELD = 100_000  # bytes a second: two minutes and more for a disc of these, until it is let go
 MB = 1 << 20
+SOME = MB // 2
 
 
 @dataclass
@@ -102,11 +103,13 @@ def test_a_disc_is_read_and_the_tray_opens(kiosk: Kiosk, archibald: Path) -> Non
 
 def test_two_discs_at_once_never_mix(kiosk: Kiosk, archibald: Path, peter: Path) -> None:
     first, second = kiosk.next(), kiosk.next()
-    kiosk.machine.insert("usb", peter, "--bps", str(SLOW))
-    until(lambda: kiosk.rows.copied(first) > 0, "the first is being copied")
-    kiosk.machine.insert("sata", archibald, "--bps", str(SLOW))
-    until(lambda: kiosk.rows.copied(second) > 0, "the second too")
+    kiosk.machine.insert("usb", peter, "--bps", str(HELD))
+    until(lambda: kiosk.rows.intake(first)[0] == "RECEIVED", "the first is being read")
+    kiosk.machine.insert("sata", archibald, "--bps", str(HELD))
+    until(lambda: kiosk.rows.copied(second) > 0, "the second is being copied")
     assert kiosk.rows.intake(first)[0] == "RECEIVED"
+    kiosk.machine.do("speed", "usb", "0")
+    kiosk.machine.do("speed", "sata", "0")
     kiosk.rows.await_intake(first, "CATALOGED")
     kiosk.rows.await_intake(second, "CATALOGED")
     assert kiosk.rows.people(first) == {discs.PETER}
@@ -126,8 +129,8 @@ def test_a_disc_pulled_in_the_middle_goes_on_in_the_other_drive(
 ) -> None:
     disc = discs.burn(files(discs.ARCHIBALD, 14), tmp_path / "pulled.iso", "PULLED")
     n = kiosk.next()
-    kiosk.machine.insert("sata", disc, "--bps", str(SLOW))
-    until(lambda: kiosk.rows.copied(n) > 4 * MB, "it is in the middle")
+    kiosk.machine.insert("sata", disc, "--bps", str(HELD))
+    until(lambda: kiosk.rows.copied(n) > SOME, "it is in the middle")
     kiosk.machine.do("eject", "sata", "--force")
     kiosk.rows.await_intake(n, "FAILED", "medium-removed")
     kiosk.machine.insert("usb", disc)
@@ -140,13 +143,13 @@ def test_another_disc_in_its_place_is_another_intake(kiosk: Kiosk, tmp_path: Pat
     one = discs.burn(files(discs.ARCHIBALD, 15), tmp_path / "one.iso", "ONE")
     other = discs.burn(files(discs.PETER, 15), tmp_path / "other.iso", "OTHER")
     first, second = kiosk.next(), kiosk.next()
-    kiosk.machine.insert("sata", one, "--bps", str(SLOW))
-    until(lambda: kiosk.rows.copied(first) > 2 * MB, "it is in the middle")
+    kiosk.machine.insert("sata", one, "--bps", str(HELD))
+    until(lambda: kiosk.rows.copied(first) > SOME, "it is in the middle")
     kiosk.machine.do("eject", "sata", "--force")
     kiosk.machine.insert("sata", other)
     kiosk.rows.await_intake(second, "CATALOGED")
     assert kiosk.rows.people(second) == {discs.PETER}
-    kiosk.rows.await_intake(first, "FAILED", "medium-removed")
+    kiosk.rows.await_intake(first, "FAILED", "medium-removed", "medium-swapped")
     kiosk.machine.insert("sata", one)
     kiosk.rows.await_intake(first, "CATALOGED")
     assert kiosk.rows.people(first) == {discs.ARCHIBALD}
@@ -157,8 +160,8 @@ def test_a_drive_whose_cable_was_pulled_goes_on_when_it_is_back(
 ) -> None:
     disc = discs.burn(files(discs.PETER, 16), tmp_path / "cable.iso", "CABLE")
     n = kiosk.next()
-    kiosk.machine.insert("usb", disc, "--bps", str(SLOW))
-    until(lambda: kiosk.rows.copied(n) > 4 * MB, "it is in the middle")
+    kiosk.machine.insert("usb", disc, "--bps", str(HELD))
+    until(lambda: kiosk.rows.copied(n) > SOME, "it is in the middle")
     kiosk.machine.do("unplug", "usb")
     kiosk.rows.await_intake(n, "FAILED", "medium-removed")
     until(lambda: kiosk.rows.drive("KVUSB01") == "unplugged", "the drive is missed")
@@ -196,9 +199,10 @@ def stick(kiosk: Kiosk) -> Path:
 def test_a_stick_is_mounted_read_only_read_and_let_go(kiosk: Kiosk, stick: Path) -> None:
     before = hashlib.sha256(stick.read_bytes()).hexdigest()
     n = kiosk.next()
-    kiosk.machine.plug(stick, "STICK1", 4 * SLOW)
+    kiosk.machine.plug(stick, "STICK1", HELD)
     until(lambda: kiosk.rows.copied(n) > 0, "it is being read")
     (mounted,) = kiosk.machine.mounts()
+    kiosk.machine.let_go()
     assert set(mounted.split()[1].split(",")) >= {"ro", "nosuid", "nodev", "noexec"}
     kiosk.rows.await_intake(n, "CATALOGED")
     medium = kiosk.rows.medium(n)
@@ -213,8 +217,8 @@ def test_a_stick_is_mounted_read_only_read_and_let_go(kiosk: Kiosk, stick: Path)
 def test_a_stick_pulled_in_the_middle_goes_on_when_it_is_back(kiosk: Kiosk) -> None:
     image = file_system(kiosk, "pulled", 64, "mkfs.vfat -n PULLED $D", discs.ARCHIBALD)
     n = kiosk.next()
-    kiosk.machine.plug(image, "STICK2", SLOW)
-    until(lambda: kiosk.rows.copied(n) > 4 * MB, "it is in the middle")
+    kiosk.machine.plug(image, "STICK2", HELD)
+    until(lambda: kiosk.rows.copied(n) > SOME, "it is in the middle")
     kiosk.machine.pull("STICK2")
     kiosk.rows.await_intake(n, "FAILED", "medium-removed")
     assert kiosk.nothing_mounted()
@@ -226,10 +230,11 @@ def test_a_stick_pulled_in_the_middle_goes_on_when_it_is_back(kiosk: Kiosk) -> N
 def test_an_engine_that_dies_leaves_a_mount_that_the_next_releases(kiosk: Kiosk) -> None:
     image = file_system(kiosk, "killed", 64, "mkfs.vfat -n KILLED $D", discs.PETER)
     n = kiosk.next()
-    kiosk.machine.plug(image, "STICK3", SLOW)
-    until(lambda: kiosk.rows.copied(n) > 4 * MB, "it is in the middle")
+    kiosk.machine.plug(image, "STICK3", HELD)
+    until(lambda: kiosk.rows.copied(n) > SOME, "it is in the middle")
     kiosk.machine.kill()
     assert len(kiosk.machine.mounts()) == 1
+    kiosk.machine.let_go()
     kiosk.machine.start()
     kiosk.rows.await_intake(n, "CATALOGED")
     assert kiosk.nothing_mounted()
