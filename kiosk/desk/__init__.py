@@ -2,6 +2,6 @@
 
 from kiosk.desk.desk import Desk
 from kiosk.desk.refusal import Refused
-from kiosk.desk.roles import ALLOWED, Doing, Operator, Role, may
+from kiosk.desk.roles import ALLOWED, NOBODY, Doing, Operator, Role, may
 
-__all__ = ["ALLOWED", "Desk", "Doing", "Operator", "Refused", "Role", "may"]
+__all__ = ["ALLOWED", "NOBODY", "Desk", "Doing", "Operator", "Refused", "Role", "may"]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from kiosk.desk.deciding import Deciding, case_of
 from kiosk.desk.recalling import Recalling
 from kiosk.desk.refusal import Refused
-from kiosk.desk.roles import Doing, Operator, everything, may
+from kiosk.desk.roles import Doing, Operator, Role, everything
+from kiosk.desk.signing import Boot, Keeping, SigningIn, alerts, this_boot
 from kiosk.desk.snapshots import (
     CompareSnapshot,
     DeliveriesSnapshot,
@@ -43,11 +45,12 @@ STEPS = {"reading": 1, "same-person": 2, "him": 3, "result": 3, "problem": 3}
 Checks = Callable[[], Iterable[HealthLine]]
 
 
-class Desk(Deciding, Recalling):
+class Desk(Deciding, Recalling, SigningIn, Keeping):
     """One operator at one station. Queries answer with a frozen snapshot of one instant; a command
     is one transaction (state and journal line together) or raises Refused and changes nothing.
 
-    `checks` are those of `kiosk check`; they look at peers and take seconds.
+    `operator` is NOBODY where people sign in. `checks` are those of `kiosk check`; they look at
+    peers and take seconds.
     """
 
     def __init__(
@@ -57,11 +60,14 @@ class Desk(Deciding, Recalling):
         operator: Operator,
         clock: Callable[[], datetime],
         checks: Checks = tuple,
+        boot: Callable[[], Boot] = this_boot,
     ) -> None:
         self._store = store
         self._policy = policy
         self._now = clock
         self._checks = checks
+        self._boot = boot
+        self._session = self._badge = self._locked = None
         self._health = HealthSnapshot(self._header_of(operator))
         self.operator = operator
 
@@ -75,10 +81,13 @@ class Desk(Deciding, Recalling):
         return last, shown, int(self._now().timestamp() // 60)
 
     def touch(self) -> TouchSnapshot:
+        """Before anybody has signed in: K1, or K2 once a disc is in."""
+        self._still()
+        if self.operator.role is None:
+            return self._closed()
         self._allow(Doing.BRING)
         with self._reading() as tx:
-            signed_in = bool(self.operator.name)
-            body = touch.body(tx, self._policy.site.station, self._now(), signed_in)
+            body = touch.body(tx, self._policy.site.station, self._now())
         snapshot = TouchSnapshot(self._header(), body)
         step = STEPS.get(snapshot.step, 0)
         return TouchSnapshot(self._header(step, 3 if step else 0), body)
@@ -95,7 +104,8 @@ class Desk(Deciding, Recalling):
         self._allow(Doing.SEE_WORKLIST)
         age = timedelta(hours=self._policy.adt.max_age_hours)
         with self._reading() as tx:
-            return him.worklist(tx, self._header(), self._now(), age)
+            found = him.worklist(tx, self._header(), self._now(), age)
+            return replace(found, notices=(*found.notices, *alerts(tx, self._now())))
 
     def compare(self, case: int) -> CompareSnapshot:
         """Raises Refused when there is no such case."""
@@ -252,8 +262,16 @@ class Desk(Deciding, Recalling):
             raise Refused(say("KX-503")) from None
 
     def _allow(self, doing: Doing) -> None:
-        if not may(self.operator.role, doing):
-            raise Refused(say("KX-410"))
+        self._still()
+        if doing not in self._granted(self.operator):
+            raise Refused(say("KX-410" if self.operator.role else "KX-409"))
+
+    def _granted(self, operator: Operator) -> frozenset[Doing]:
+        """The table, and what the policy adds to it."""
+        granted = everything(operator.role)
+        if operator.role is Role.FRONT_DESK and self._policy.sign_in.front_desk_confirms:
+            granted |= {Doing.CONFIRM}
+        return granted
 
     def _journal(self, event: Event) -> None:
         with self._writing() as tx:
@@ -272,7 +290,9 @@ class Desk(Deciding, Recalling):
             self._now().isoformat(timespec="seconds"),
             step,
             steps,
-            everything(operator.role),
+            self._granted(operator),
+            operator.caution,
+            operator.role is None or self._session is not None,
         )
 
 

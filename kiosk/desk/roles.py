@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kiosk.desk.snapshots import Message
 
 
 class Role(StrEnum):
@@ -27,6 +31,7 @@ class Doing(StrEnum):
     PAUSE = "pause"  # stop everything to an archive, and let it go on
     SEE_WORKLIST = "see-worklist"
     SEE_HEALTH = "see-health"
+    PEOPLE = "people"  # who may sign in, and as what
 
 
 ALLOWED: dict[Doing, frozenset[Role]] = {
@@ -39,22 +44,30 @@ ALLOWED: dict[Doing, frozenset[Role]] = {
     Doing.PROPOSE_RECALL: frozenset({Role.HIM, Role.HIM_LEAD}),
     Doing.RECALL: frozenset({Role.HIM_LEAD}),
     Doing.RETRY: frozenset({Role.HIM_LEAD, Role.IT}),
-    Doing.PAUSE: frozenset({Role.IT}),
+    Doing.PAUSE: frozenset({Role.HIM_LEAD, Role.IT}),
     Doing.SEE_WORKLIST: frozenset({Role.HIM, Role.HIM_LEAD}),
     Doing.SEE_HEALTH: frozenset({Role.HIM_LEAD, Role.IT}),
+    Doing.PEOPLE: frozenset({Role.IT}),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Operator:
+    """Who acts. `role` is None as long as nobody has signed in, `caution` what everybody should
+    know of how somebody did."""
+
     name: str
-    role: Role = Role.FRONT_DESK
+    role: Role | None = Role.FRONT_DESK
+    caution: Message | None = None
 
 
-def may(role: Role, doing: Doing) -> bool:
+NOBODY = Operator("", None)
+
+
+def may(role: Role | None, doing: Doing) -> bool:
     return role in ALLOWED.get(doing, frozenset())
 
 
-def everything(role: Role) -> frozenset[Doing]:
+def everything(role: Role | None) -> frozenset[Doing]:
     """All that the role may do, for a screen to know what to offer."""
     return frozenset(doing for doing in Doing if may(role, doing))

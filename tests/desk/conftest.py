@@ -4,14 +4,18 @@ matching is the matcher's, and the clock is the test's."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from kiosk import identity
 from kiosk import store as rooms
-from kiosk.desk import Desk, Operator, Role
+from kiosk.desk import NOBODY, Desk, Operator, Role
+from kiosk.desk.signing import Boot
+from kiosk.desk.signing.secrets import hashed
 from kiosk.desk.snapshots import HealthLine, Mood
 from kiosk.model.content import Catalog, Finding, Instance, Ledger, Series, StatedPatient, Study
 from kiosk.model.delivery import Answer, InstanceResult
@@ -21,6 +25,8 @@ from kiosk.model.patient import Identifier, PatientIdentity, PersonName, Visit
 from kiosk.model.registration import PatientFields, RegistrationEvent
 from kiosk.model.work import CaseState, DeliveryState, IntakeState
 from kiosk.policy import Policy
+from kiosk.policy.people import SignIn as SignInPolicy
+from kiosk.store import Origin
 
 STATION = "kiosk-1"
 DISC = Medium(MediumKind.OPTICAL, "/dev/sr0", "SCANS", "iso9660", fingerprint="sha256:1")
@@ -33,6 +39,9 @@ JON = PatientIdentity(
 MARY = PatientIdentity(
     (Identifier("77", "ST MARY"),), (PersonName("ROE", "MARY"),), "19880701", "F"
 )
+
+
+hash_of = cache(hashed)  # a third of a second each
 
 
 def study(uid: str, images: int, modality: str = "CT") -> Study:
@@ -62,17 +71,67 @@ class World:
             }
         )
         self._control = 0
+        self.boot = Boot("first", 1000.0)
 
     def __call__(self) -> datetime:
         return self.at
 
     def wait(self, **span: float) -> None:
+        """Time passes for the wall clock and for the machine."""
         self.at += timedelta(**span)
+        self.boot = replace(
+            self.boot, seconds=self.boot.seconds + timedelta(**span).total_seconds()
+        )
 
     def desk(self, role: Role = Role.FRONT_DESK, name: str = "anna") -> Desk:
         line = HealthLine("disk", Mood.CARE, "14 GB free", "Make room.")
         checks = (HealthLine("database", Mood.GOOD, "well"), line)
         return Desk(self.store, self.policy, Operator(name, role), self, lambda: checks)
+
+    def closed_desk(self, station: str = STATION) -> Desk:
+        """A desk at which nobody has signed in."""
+        policy = self.policy.model_copy(
+            update={"site": self.policy.site.model_copy(update={"station": station})}
+        )
+        return Desk(self.store, policy, NOBODY, self, tuple, lambda: self.boot)
+
+    def set(self, **sign_in: object) -> None:
+        """The policy's section on signing in."""
+        given = SignInPolicy.model_validate(sign_in)
+        self.policy = self.policy.model_copy(update={"sign_in": given})
+
+    def person(self, name: str, role: Role, **given: str) -> int:
+        """Somebody whom IT added, with what they sign in with: `pin` and `badge`, `password`."""
+        it = self.desk(Role.IT, "root")
+        number = it.add_person(name, role, "", "new here")
+        if badge := given.pop("badge", ""):
+            it.set_badge(number, badge, "new here")
+        with self.store.begin() as tx:
+            person = tx.people.get(number)
+            assert person is not None
+            hashes = {f"{kind}_hash": hash_of(secret) for kind, secret in given.items()}
+            if hashes:
+                tx.people.set_secret(person, "root", **hashes)
+        return number
+
+    def signed_in(self, role: Role | None) -> Desk:
+        """A desk at which somebody of that role has signed in, by the row and without argon2."""
+        desk = self.closed_desk()
+        if role is not None:
+            with self.store.begin() as tx:
+                name = f"a-{role.value}"
+                tx.people.add(name, role.value, Origin.LOCAL, "root")
+                added = tx.people.named(name)
+                assert added is not None
+                desk._admit(tx, added, "name")
+        return desk
+
+    def lines(self, *kinds: str) -> list[tuple[str, str, dict[str, object]]]:
+        """Kind, actor and data of the journal's lines that begin so."""
+        with self.store.read() as tx:
+            return [
+                (e.kind, e.actor, e.data) for e in tx.journal.since(0) if e.kind.startswith(kinds)
+            ]
 
     def register(
         self, number: str, name: PersonName, born: str, sex: str, starts_at: str = ""

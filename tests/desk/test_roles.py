@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Callable
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from kiosk.desk import ALLOWED, Desk, Doing, Refused, Role, may
 from kiosk.model.matching import Action
@@ -58,8 +60,17 @@ CALLS: dict[Doing, dict[str, Callable[[Desk], object]]] = {
         "deliveries": lambda d: d.deliveries(),
         "check": lambda d: d.check(),
     },
+    Doing.PEOPLE: {
+        "people": lambda d: d.people(),
+        "add_person": lambda d: d.add_person("nora", Role.HIM, "", "new here"),
+        "set_role": lambda d: d.set_role(NOWHERE, Role.HIM, "moved"),
+        "set_standing": lambda d: d.set_standing(NOWHERE, "locked", "left"),
+        "set_badge": lambda d: d.set_badge(NOWHERE, "04A1B2", "new badge"),
+        "set_secret": lambda d: d.set_secret(NOWHERE, "pin", "908172", "forgotten"),
+    },
 }
-UNGUARDED = {"pulse"}  # says only that something changed
+# `pulse` says only that something changed; the others are how anybody comes in, and goes.
+UNGUARDED = {"pulse", "entrance", "badge", "sign_in", "back", "sign_out", "lock", "emergency"}
 CELLS = [(role, doing, name) for doing, calls in CALLS.items() for name in calls for role in Role]
 
 
@@ -81,6 +92,69 @@ def test_every_public_call_of_the_desk_is_in_the_table() -> None:
     """A new query or command without a row in the table fails here."""
     public = {n for n, f in inspect.getmembers(Desk, inspect.isfunction) if n[0] != "_"}
     assert public - UNGUARDED == {name for calls in CALLS.values() for name in calls}
+
+
+Y, N = True, False
+F, H, L, I, A = Role.FRONT_DESK, Role.HIM, Role.HIM_LEAD, Role.IT, Role.AUDITOR  # noqa: E741
+# UX D-2, as far as the desk can do it: who may, in the order front desk, HIM, lead, IT, auditor.
+TABLE: dict[Doing, tuple[bool, bool, bool, bool, bool]] = {
+    Doing.BRING: (Y, Y, Y, N, N),  # read disc, tick, send on green
+    Doing.CONFIRM: (N, Y, Y, N, N),  # "same person" on amber; front desk: the policy's word
+    Doing.DECIDE: (N, Y, Y, N, N),  # decide red
+    Doing.PROPOSE_RECALL: (N, Y, Y, N, N),
+    Doing.RECALL: (N, N, Y, N, N),
+    Doing.RETRY: (N, N, Y, Y, N),
+    Doing.PAUSE: (N, N, Y, Y, N),
+    Doing.PEOPLE: (N, N, N, Y, N),
+}
+
+
+@pytest.mark.parametrize("role", [F, H, L, I, A])
+@pytest.mark.parametrize("doing", TABLE)
+def test_each_cell_is_as_the_house_decided_it(doing: Doing, role: Role) -> None:
+    """The table in the program is the table that was reviewed."""
+    assert may(role, doing) is TABLE[doing][[F, H, L, I, A].index(role)]
+
+
+CALLABLE = sorted((doing, name) for doing, calls in CALLS.items() for name in calls)
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    role=st.sampled_from([*Role, None]),
+    calls=st.lists(st.sampled_from([*CALLABLE, ("", "lock"), ("", "sign_out")]), max_size=12),
+)
+def test_no_role_reaches_an_action_outside_of_the_table(
+    role: Role | None, calls: list[tuple[str, str]], world: World
+) -> None:
+    """Whatever is called in whatever order, by somebody who signed in, or by nobody: what the
+    table does not give is refused, and changes no row."""
+    desk = world.signed_in(role)
+    for doing, name in calls:
+        if not doing:
+            getattr(desk, name)()
+            continue
+        allowed = may(desk.operator.role, Doing(doing))
+        before = len(world.lines(""))
+        try:
+            CALLS[Doing(doing)][name](desk)
+            refused = ""
+        except Refused as refusal:
+            refused = refusal.message.id
+        if name == "touch" and desk.operator.role is None:
+            assert not refused  # K1, which names nobody
+        else:
+            assert (refused not in ("KX-409", "KX-410")) is allowed
+        assert allowed or len(world.lines("")) == before
+
+
+def test_the_policy_may_let_the_front_desk_confirm(world: World) -> None:
+    """The one cell that is the policy's word."""
+    world.set(front_desk_confirms=True)
+    with pytest.raises(Refused) as refusal:
+        world.desk().confirm(NOWHERE, "1")
+    assert refusal.value.message.id == "KX-427"
+    assert Doing.CONFIRM in world.desk().touch().header.may
 
 
 def test_what_no_role_was_given_is_denied() -> None:

@@ -22,6 +22,7 @@ from kiosk.desk.snapshots.it import (
     HealthLine,
     HealthSnapshot,
 )
+from kiosk.desk.snapshots.people import Asks, PeopleSnapshot, PersonRow, SignIn
 from kiosk.desk.snapshots.shared import (
     FieldLine,
     Header,
@@ -56,6 +57,7 @@ from kiosk.desk.snapshots.touch import (
 )
 
 __all__ = [
+    "Asks",
     "CandidateColumn",
     "CompareSnapshot",
     "DeliveriesSnapshot",
@@ -80,6 +82,8 @@ __all__ = [
     "Outcome",
     "PatientCard",
     "PatientLine",
+    "PeopleSnapshot",
+    "PersonRow",
     "Phase",
     "Place",
     "Problem",
@@ -89,6 +93,7 @@ __all__ = [
     "Result",
     "SamePerson",
     "SentCase",
+    "SignIn",
     "Stage",
     "StudyLine",
     "TouchBody",

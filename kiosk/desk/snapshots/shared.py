@@ -52,11 +52,13 @@ class Header:
     site: str
     station: str
     operator: str
-    role: Role
+    role: Role | None  # None: nobody has signed in
     at: str
     step: int = 0
     steps: int = 0
     may: frozenset[Doing] = frozenset()
+    caution: Message | None = None  # what to know of how the operator signed in
+    signs_in: bool = False  # whether people sign in here
 
 
 class Stage(StrEnum):

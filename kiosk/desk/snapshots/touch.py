@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from kiosk.desk.snapshots.people import SignIn
 from kiosk.desk.snapshots.shared import FieldLine, Header, Message, Notice, Stage, StudyLine
 from kiosk.model.delivery import Change
 from kiosk.model.medium import DriveState
@@ -183,7 +184,7 @@ class Find:
     notices: tuple[Notice, ...] = ()
 
 
-TouchBody = Find | Idle | Reading | SamePerson | HimFinishes | Result | Problem
+TouchBody = SignIn | Find | Idle | Reading | SamePerson | HimFinishes | Result | Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +199,7 @@ class TouchSnapshot:
 
 
 _STEPS: dict[type, str] = {
+    SignIn: "sign-in",
     Find: "find",
     Idle: "idle",
     Reading: "reading",

@@ -123,7 +123,7 @@ class People:
     def remember(self, person: Person, password_hash: str, role: str, full_name: str) -> None:
         """What a directory has just said of a person of it."""
         if role != person.role:
-            self._write("person.role", "directory", person.name, role=role, was=person.role)
+            self._write("person.role", Origin.DIRECTORY, person.name, role=role, was=person.role)
         values = {"role": role, "full_name": full_name, "password_hash": password_hash}
         self._change(person.id, verified_at=self._now().timestamp(), **values)
 

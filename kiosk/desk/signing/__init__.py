@@ -1,0 +1,7 @@
+"""Signing in and out, and who may: the only way in for people at a screen."""
+
+from kiosk.desk.signing.keeping import Keeping, alerts
+from kiosk.desk.signing.lockout import Boot, this_boot
+from kiosk.desk.signing.signing_in import SigningIn
+
+__all__ = ["Boot", "Keeping", "SigningIn", "alerts", "this_boot"]
