@@ -38,6 +38,7 @@ app.add_typer(receiving.app, name="inbound")
 app.add_typer(sending.app, name="destination")
 app.add_typer(proving.app, name="audit")
 app.add_typer(governing.app, name="policy")
+app.command()(governing.report)
 app.add_typer(keeping.app, name="db")
 
 Medium = Annotated[Path, typer.Argument(help="A device, an ISO file, a ZIP or a folder.")]

@@ -65,6 +65,7 @@ class Medium:
     fileset_id: str = ""
     fingerprint: str = ""
     bytes: int = 0
+    maker: str = ""  # the program that wrote it, as it says itself
 
 
 class FileState(StrEnum):

@@ -7,9 +7,11 @@ from kiosk.store.deliveries import Held, Parcel
 from kiosk.store.lease import Lease, LeaseLost
 from kiosk.store.outgoing import DestinationState, StepRow
 from kiosk.store.people import Origin, Person, Standing, TryRow, login_of
+from kiosk.store.reporting import Brought
 from kiosk.store.vault import Vault
 
 __all__ = [
+    "Brought",
     "DatabaseBusy",
     "DestinationState",
     "Held",

@@ -32,6 +32,7 @@ from kiosk.store.intakes import Intakes
 from kiosk.store.journal import Journal
 from kiosk.store.outgoing import Commitments, Destinations, Images, Recalls, Steps
 from kiosk.store.people import People, Tries
+from kiosk.store.reporting import Reports
 from kiosk.store.roster import Roster
 from kiosk.store.tables import mark
 
@@ -83,6 +84,7 @@ class Transaction:
         self.sources = Sources(connection, self.journal, store.now)
         self.people = People(connection, self.journal, store.now)
         self.tries = Tries(connection)
+        self.reports = Reports(connection)
 
     def _survivor(self, key: str) -> str:
         """Of a patient whom only another register knew: the record that has the number since."""

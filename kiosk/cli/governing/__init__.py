@@ -10,7 +10,10 @@ import typer
 
 from kiosk.cli.context import ConfigOption, JsonOption, fail, opened, say
 from kiosk.cli.governing import explaining, replaying
+from kiosk.cli.governing.reporting import report
 from kiosk.policy import ConfigError, Policy, load
+
+__all__ = ["app", "report"]
 
 app = typer.Typer(name="policy", help="What a configuration says, and what it would have decided.")
 

@@ -37,11 +37,12 @@ def remarks(policy: Policy) -> list[str]:
     return said
 
 
-def day(text: str) -> date:
+def day(text: str, option: str = "--since") -> date:
+    """Ends the program with exit 2 where it is none."""
     try:
         return date.fromisoformat(text)
     except ValueError:
-        fail(f"--since {text!r} is no day: write 2026-11-24.", code=2)
+        fail(f"{option} {text!r} is no day: write 2026-11-24.", code=2)
 
 
 def replay(context: Context, draft: Policy, since: date) -> dict[str, Any]:

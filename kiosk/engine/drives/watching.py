@@ -81,6 +81,8 @@ class Drives:
         with self._site.store.begin() as tx:
             before = {d.serial: d for d in tx.intakes.drives(self._site.station)}
             tx.intakes.set_drive(self._site.station, drive)
+            if (earlier := before.get(drive.serial)) and drive.state is not DriveState.DISC_OK:
+                self._returned(tx, earlier)
         log.info("drive %s is %s", drive.device, drive.state.value)
         if drive.state is DriveState.DISC_OK:
             earlier = before.get(drive.serial)
@@ -90,6 +92,19 @@ class Drives:
             if drive.kind is MediumKind.USB and not drive.volumes:
                 self._unreadable(Medium(drive.kind, drive.device), NOTHING_ON_IT, stayed)
         return True
+
+    def _returned(self, tx: Transaction, was: Drive) -> None:
+        """What was in the drive is in a hand again. It counts once all of it was copied: what was
+        pulled out before is asked for again."""
+        if was.state is not DriveState.DISC_OK:
+            return
+        for place in (was.device,) if was.kind is MediumKind.OPTICAL else was.volumes:
+            newest = self._newest_at(tx, place)
+            if newest is not None and newest.state not in (
+                IntakeState.RECEIVED,
+                IntakeState.FAILED,
+            ):
+                tx.journal.write(Event("intake.returned", intake=newest.id))
 
     def _take_in(self, drive: Drive, there: Medium, stayed: bool) -> None:
         try:

@@ -145,6 +145,18 @@ def _tree(sector: bytes, at: int) -> Tree | None:
     )
 
 
+def maker(tree: Tree) -> str:
+    """What program wrote the disc, as the volume says: its application, else its data preparer
+    (ECMA-119 8.4.22, 8.4.21)."""
+    for start in (574, 446):
+        field = tree.raw[start : start + 128]
+        text = field.decode("utf-16-be" if tree.joliet else "latin-1", "replace")
+        said = " ".join("".join(c for c in text if c.isprintable()).split())
+        if said and not said.startswith("_"):  # the name of a file that would say more
+            return said[:64]
+    return ""
+
+
 def _root_is_plain(root: bytes) -> bool:
     """A root record that is right in itself makes up for a damaged signature."""
     return (

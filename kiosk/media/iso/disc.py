@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 from kiosk.media.iso import udf
-from kiosk.media.iso.descriptors import Session, Tree, sessions, stray_session
+from kiosk.media.iso.descriptors import Session, Tree, maker, sessions, stray_session
 from kiosk.media.iso.join import join, preferred
 from kiosk.media.iso.sectors import SECTOR, Sectors, gone
 from kiosk.media.iso.tree import Found, Walk, walk, walk_a_little
@@ -52,6 +52,7 @@ class Disc:
             filesystem=names,
             fingerprint="" if sectors.bounded else f"sha256:{self._fingerprint(found)}",
             bytes=sectors.size,
+            maker=next(filter(None, map(maker, self._trees)), ""),
         )
 
     @cached_property
