@@ -20,7 +20,7 @@ def display() -> Iterator[str]:
     """An X server of this test's own, on a number that it chooses itself."""
     reading, writing = os.pipe()
     command = [require("Xvfb"), "-displayfd", str(writing), "-screen", "0", "1600x1100x24"]
-    # Without -noreset it starts over when its last client leaves, and refuses the next one meanwhile.
+    # Else it starts over when its last client leaves, and refuses the next one meanwhile.
     command += ["-nolisten", "tcp", "-noreset"]
     quiet = subprocess.DEVNULL
     with subprocess.Popen(command, pass_fds=[writing], stdout=quiet, stderr=quiet) as server:
