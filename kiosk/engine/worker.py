@@ -22,6 +22,7 @@ from kiosk.engine.parts import Settlement, Site
 from kiosk.engine.pipeline import Step
 from kiosk.engine.revisiting import revisit
 from kiosk.engine.telling import Auditor, Notifier, started, stopped
+from kiosk.engine.telling.pulse import Pulse, seconds_between_beats, tell
 from kiosk.policy.sources import Source
 from kiosk.store import DatabaseBusy, Lease, LeaseLost
 
@@ -60,6 +61,7 @@ class Engine:
         self._stopping = threading.Event()
         self._held: dict[tuple[str, int], tuple[Step, Lease]] = {}
         self._lock = threading.Lock()
+        self._pulse = Pulse()
         self._drives = Drives(site, self._safely)
         cpu = (pipeline.CATALOG, pipeline.MATCH, pipeline.RELEASE, pipeline.PURGE)
         self._resources: dict[str, tuple[Step, ...]] = {
@@ -109,8 +111,13 @@ class Engine:
             )
         started(self.site)
         self._drives.start()
+        self._pulse.watch(thread.name for thread in threads)
         for thread in threads:
             thread.start()
+        tell("READY=1")
+        while not self._stopping.wait(seconds_between_beats()):
+            self._show_life()
+        tell("STOPPING=1", "STATUS=Ending what is at work")
         for thread in threads:
             thread.join()
         self._drives.stop()
@@ -127,6 +134,14 @@ class Engine:
     @property
     def stopping(self) -> bool:
         return self._stopping.is_set()
+
+    def _show_life(self) -> None:
+        """The watchdog is fed only while every loop turns."""
+        if stuck := self._pulse.stuck():
+            log.error("%s does not turn any more: the service manager starts us anew", stuck)
+            tell(f"STATUS={stuck} does not turn any more")
+        else:
+            tell("WATCHDOG=1", f"STATUS={self._pulse.status()}")
 
     def _work(self, steps: tuple[Step, ...]) -> None:
         while not self._stopping.is_set():
@@ -160,6 +175,7 @@ class Engine:
     def _safely(self, work: Callable[[], bool]) -> bool:
         """A thread of the engine ends when it is told to, never by a defect: what it does not do
         any more nobody would notice."""
+        self._pulse.beat()
         try:
             return work()
         except DatabaseBusy:
@@ -183,7 +199,7 @@ class Engine:
         if claimed is None:
             return False
         unit, lease = claimed
-        with self._keeping(step, lease):
+        with self._keeping(step, lease), self._pulse.at_work(step.name):
             self._run(step, unit, lease)
         return True
 
@@ -223,6 +239,7 @@ class Engine:
 
     def _keep_leases(self) -> None:
         while not self._stopping.wait(KEEP_SECONDS) or self._held:
+            self._pulse.beat()
             if self._stopping.is_set():
                 threading.Event().wait(1.0)  # draining: the last steps still hold their rows
             with self._lock:
