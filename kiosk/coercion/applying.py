@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from io import FileIO
 from pathlib import Path
 
 from kiosk.coercion.encoding.elements import EXPLICIT, IMPLICIT, Encoding, Malformed, encode
@@ -83,15 +85,14 @@ def encoding_of(instance: Instance) -> Encoding:
 
 def _read(source: Path, instance: Instance, plan: Plan) -> tuple[bytes, Tail]:
     encoding = encoding_of(instance)
-    with source.open("rb") as f:
+    length = instance.pixel_offset - instance.dataset_offset
+    with FileIO(source) as f:
         size = f.seek(0, 2)
-        length = instance.pixel_offset - instance.dataset_offset
         if not 0 <= length <= size - instance.dataset_offset:
             raise Malformed("the file is shorter than when it was cataloged")
         if length > HEADER_BYTES:
             raise Malformed(f"what comes before the pixels is larger than {HEADER_BYTES} bytes")
-        f.seek(instance.dataset_offset)
-        data = f.read(length)
+        data = os.pread(f.fileno(), length, instance.dataset_offset)
         privates = Privates(plan.drop_private, frozenset(plan.private_creators))
         return data, find_tail(f.fileno(), instance.pixel_offset, size, encoding, privates)
 

@@ -23,6 +23,7 @@ from kiosk.coercion.encoding.elements import (
     encode,
     encode_item,
     items,
+    locate,
     reencode,
     scan,
 )
@@ -42,7 +43,12 @@ from kiosk.model.delivery import Attribute, Change, Plan
 OTHER_IDS, ORIGINAL, REASON = 0x00101002, 0x04000561, 0x04000565
 SOP_INSTANCE, STUDY, SERIES = 0x00080018, 0x0020000D, 0x0020000E
 GROUP_LENGTHS = Change("(gggg,0000)", "GroupLength", "present", "")
+REMEMBERED_BYTES = 65_536  # nothing that an image says of its patient comes near
 GUESSED = ("text outside the declared character set", "read as UTF-8 or ISO_IR 100")
+
+
+Edits = tuple[dict[int, bytes], tuple[Change, ...]]
+"""What becomes of top-level elements (b"": left out), and how people are told."""
 
 
 def rewrite(
@@ -51,14 +57,42 @@ def rewrite(
     """The header `data` as `plan` has it, and what changed. `sop_instance_uid` is the instance's,
     where it is known. Raises Malformed where that cannot be done exactly."""
     header = Header.of(data, encoding)
-    charset = charsets.terms(header.raw(CHARSET))
+    stated = ascii_text(header.raw(SOP_INSTANCE).strip(b" \0"))
+    in_depth = plan.mend or plan.drop_private or plan.uids
+    if in_depth or stated != sop_instance_uid or turns_to_utf8(plan, _charset(header), encoding):
+        edits, changes = _edits(header, plan, sop_instance_uid)
+    else:
+        part = header.part(_decisive(plan))
+        worked_out = _same_edits if len(part) <= REMEMBERED_BYTES else _same_edits.__wrapped__
+        edits, changes = worked_out(part, encoding, plan)
+    return header.edited(edits), changes
+
+
+@lru_cache(maxsize=256)
+def _decisive(plan: Plan) -> frozenset[int]:
+    """The elements that decide what becomes of a header whose other ones are not looked into."""
+    written = (a.tag for a in (*plan.attributes, *plan.appended))
+    read = (CHARSET, SIGNATURES, MAC_PARAMETERS, OTHER_IDS, ORIGINAL, *ALWAYS_KEPT)
+    return frozenset((*written, *read))
+
+
+@lru_cache(maxsize=64)
+def _same_edits(data: bytes, encoding: Encoding, plan: Plan) -> Edits:
+    """Worked out once for the images of a series, which are of one patient. `data` are the decisive
+    elements of a header."""
+    found = locate(data, encoding)
+    return _edits(Header(data, encoding, list(found), [*found.values(), len(data)]), plan, "")
+
+
+def _edits(header: Header, plan: Plan, sop_instance_uid: str) -> Edits:
+    encoding, charset = header.encoding, _charset(header)
     texts = _texts(plan, charset, encoding)
     changed = [tag for tag in texts.elements if _differs(header, tag, texts, charset)]
     changes = [_row(header, tag, texts, charset) for tag in changed]
     edits = {tag: texts.elements[tag].whole for tag in changed}
     untrue = [t for t in (SIGNATURES, MAC_PARAMETERS) if header.element(t)]
     changes += [change(tag, "present", "") for tag in untrue]
-    lengths = [t for t in header.tags if not t & 0xFFFF]
+    lengths = header.group_lengths
     edits |= dict.fromkeys((*untrue, *lengths), b"")
     recoder = recoder_for(plan, charset, encoding, texts.to_utf8)
     if not recoder.idle:
@@ -85,7 +119,11 @@ def rewrite(
         edits[tag] = _append(header, tag, edits, more)
         if edits[tag] != header.whole(tag):
             changes.append(change(tag, "", "one item more"))
-    return header.edited(edits), tuple(sorted(changes, key=lambda c: c.tag))
+    return edits, tuple(sorted(changes, key=lambda c: c.tag))
+
+
+def _charset(header: Header) -> tuple[str, ...]:
+    return charsets.terms(header.raw(CHARSET))
 
 
 def _own_uids(header: Header, plan: Plan, sop_instance_uid: str) -> dict[int, str]:
@@ -206,9 +244,9 @@ def stated_text(header: Header, tag: int, vr: bytes, charset: tuple[str, ...]) -
     return clip(text, 256, forbidden="")
 
 
-def turns_to_utf8(plan: Plan, charset: tuple[str, ...]) -> bool:
+def turns_to_utf8(plan: Plan, charset: tuple[str, ...], encoding: Encoding = EXPLICIT) -> bool:
     """Whether what the plan writes cannot be said in a header's own character set."""
-    return _texts(plan, charset, EXPLICIT).to_utf8
+    return _texts(plan, charset, encoding).to_utf8
 
 
 def _recoded(header: Header, recoder: Recoder) -> dict[int, bytes]:

@@ -253,6 +253,17 @@ class Header:
         element = self.element(tag)
         return self.data[element.start : element.end] if element else b""
 
+    @property
+    def group_lengths(self) -> list[int]:
+        """Elements that no longer say the truth once anything changed (PS3.5 7.2)."""
+        return [tag for tag in self.tags if not tag & 0xFFFF]
+
+    def part(self, tags: frozenset[int]) -> bytes:
+        """Those of `tags` and the group lengths, as they lie."""
+        data, bounds = self.data, self.bounds
+        wanted = [i for i, tag in enumerate(self.tags) if tag in tags or not tag & 0xFFFF]
+        return b"".join([data[bounds[i] : bounds[i + 1]] for i in wanted])
+
     def edited(self, edits: dict[int, bytes]) -> bytes:
         """The data set with the elements in `edits` replaced, inserted, or (b"") left out."""
         pieces, at = [], 0
