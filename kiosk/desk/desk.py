@@ -158,7 +158,8 @@ class Desk(Deciding, Recalling, SigningIn, Keeping):
 
     def read_on(self, intake: int) -> None:
         """A damaged medium is read once more, with three times the patience: only what is missing
-        of it. The engine goes on where it stopped, under a new ticket."""
+        of it. The engine goes on where it stopped, under a new ticket; a reading that is still at
+        it goes on for so much longer."""
         self._allow(Doing.BRING)
         with self._writing() as tx:
             found = _intake(tx, intake)
@@ -168,6 +169,10 @@ class Desk(Deciding, Recalling, SigningIn, Keeping):
                 tx.intakes.again(intake, found.medium)
                 return
             patience = 3 * self._policy.limits.patience_seconds
+            if found.state is IntakeState.RECEIVED:
+                so_far = max(found.patience, self._policy.limits.patience_seconds)
+                tx.intakes.be_patient(intake, so_far + patience, self.operator.name)
+                return
             who = (self.operator.name, found.picked)
             tx.intakes.create(found.medium, found.station, *who, patience)
 

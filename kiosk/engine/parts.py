@@ -19,9 +19,12 @@ from kiosk.store import Lease, Store, Transaction, Vault
 Settlement = Callable[[Transaction, Lease], None]
 """What a step wants written: the engine runs it in one transaction, with the row's lease."""
 
-Read = Callable[[Path, Path, Limits, Callable[[Progress], None], Medium | None], ReadReport]
+Report = Callable[[Progress], float | None]
+"""Is told how far a step is, and answers how many seconds of patience people have asked for."""
 
-Prepare = Callable[[Path, Limits, Coercion, Callable[[Progress], None]], Catalog]
+Read = Callable[[Path, Path, Limits, Report, Medium | None], ReadReport]
+
+Prepare = Callable[[Path, Limits, Coercion, Report], Catalog]
 
 
 @dataclass(frozen=True)

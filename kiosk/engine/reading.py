@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-from kiosk.engine.parts import Settlement, Site
+from kiosk.engine.parts import Report, Settlement, Site
 from kiosk.engine.reaching import Place, reach
 from kiosk.engine.rereading import limits_for, start_from_earlier, withdraw_earlier
 from kiosk.model.content import Catalog, Finding, InstanceStatus, Severity, StatedPatient
@@ -82,12 +81,14 @@ def _look(site: Site, intake: Intake, at: Place) -> None:
         tx.intakes.set_verdict(intake.id, verdict)
 
 
-def _shows(site: Site, intake_id: int) -> Callable[[Progress], None]:
-    """Progress as a row, at most four times a second (the child already keeps to that)."""
+def _shows(site: Site, intake_id: int) -> Report:
+    """Progress as a row, at most four times a second (the child already keeps to that); the
+    patience that was asked for meanwhile goes back."""
 
-    def show(progress: Progress) -> None:
+    def show(progress: Progress) -> float:
         with site.store.begin() as tx:
             tx.intakes.set_progress(intake_id, progress)
+            return tx.intakes.get(intake_id).patience
 
     return show
 

@@ -11,12 +11,12 @@ import struct
 import time
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from kiosk.media.iso import gone
 from kiosk.media.refusals import HEAD, refuse_kind, refuse_path, refuse_size, shown
-from kiosk.media.source import Entry, Listing, MediaError, Piece
+from kiosk.media.source import Deadline, Entry, Listing, MediaError, Piece, never
 from kiosk.model.content import Finding, Severity
 from kiosk.model.medium import Medium, MediumKind, Span
 from kiosk.policy.sections import Limits
@@ -37,7 +37,7 @@ class Folder:
         self._digest = hashlib.sha256()
         self._fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._left = limits.directory_records
-        self._deadline = float("inf")
+        self._deadline: Deadline = never
         self.listing = Listing()
         self._scan()
         self._probe()
@@ -63,7 +63,7 @@ class Folder:
             yield span
             return
         try:
-            yield from _file_pieces(fd, span, chunk, lambda: self._deadline)
+            yield from _file_pieces(fd, span, chunk, self._deadline)
         finally:
             os.close(fd)
 
@@ -87,7 +87,7 @@ class Folder:
         if not _is_plugged_in(self._fd):
             raise gone()
 
-    def slow_down(self, deadline: float) -> None:
+    def slow_down(self, deadline: Deadline) -> None:
         self._deadline = deadline
 
     def tried(self, earlier: Sequence[Span]) -> None:
@@ -270,7 +270,7 @@ class Archive:
         if not self._path.exists():
             raise gone()
 
-    def slow_down(self, deadline: float) -> None:
+    def slow_down(self, deadline: Deadline) -> None:
         """A file has no speed to set."""
 
     def tried(self, earlier: Sequence[Span]) -> None:
@@ -320,7 +320,7 @@ _ZIP_ERRORS = (
 )
 
 
-def _file_pieces(fd: int, span: Span, step: int, deadline: Callable[[], float]) -> Iterator[Piece]:
+def _file_pieces(fd: int, span: Span, step: int, deadline: Deadline) -> Iterator[Piece]:
     """The range as pieces; what cannot be read, or is not there any more, as Spans."""
     at, end = span.start, span.start + span.length
     while at < end:

@@ -29,7 +29,9 @@ from kiosk.model.medium import (
 )
 from kiosk.policy.sections import Limits
 
-Report = Callable[[Progress], None]
+Report = Callable[[Progress], float | None]
+"""Is told how far the reading is, and answers how many seconds of patience with damage people have
+asked for (nothing: the policy's)."""
 Read = Callable[[Entry, Span], Iterator[Piece]]
 
 STEPS = 3  # of the ladder: blocks and single sectors, then the bad ones twice more
@@ -88,7 +90,8 @@ class _Reading:
         self.entries = numbered(source.listing.entries, staging.known.values())
         self.map = staging.read_map()
         self.started = time.monotonic()
-        self.deadline = float("inf")  # of the ladder
+        self.patience = limits.patience_seconds
+        self.ladder_began = float("inf")
         self.reported = 0.0
         self.told = self.started
         self.phase = "first look"
@@ -177,10 +180,10 @@ class _Reading:
         """What is missing, in the same order and in ever smaller reads: each step for all files
         before the next, as long as the patience lasts."""
         self.source.check_present()
-        self._set_deadline()
+        self.ladder_began = time.monotonic()
         self.source.tried(self.map.bad)
         self._draw_map()
-        self.source.slow_down(self.deadline)
+        self.source.slow_down(lambda: self.deadline)
         for step in range(1, STEPS + 1):
             self.passes += 1
             for number in self._hurt():
@@ -192,10 +195,13 @@ class _Reading:
                 break
         self.source.check_present()
 
-    def _set_deadline(self) -> None:
-        """The parent ends us when the whole time is over: a tenth of it is for ending in order."""
+    @property
+    def deadline(self) -> float:
+        """Of the ladder. The parent ends us when the whole time is over: a tenth of it is for
+        ending in order."""
         whole = self.started + 0.9 * self.limits.read_seconds
-        self.deadline = min(whole, time.monotonic() + self.limits.patience_seconds)
+        asked_for = self.patience - self.limits.patience_seconds
+        return min(whole + asked_for, self.ladder_began + self.patience)
 
     def _hurt(self) -> list[int]:
         done = self.staging.done
@@ -303,7 +309,8 @@ class _Reading:
             self.reported, self.phase = now, phase
             left = max(0, round(self.deadline - now)) if phase == "retrying" else -1
             done = (self.bytes_done, self.total, self.files_done, len(self.entries))
-            self.report(Progress(phase, *done, seconds_left=left))
+            asked_for = self.report(Progress(phase, *done, seconds_left=left))
+            self.patience = max(self.patience, asked_for or 0.0)
 
 
 def numbered(entries: Sequence[Entry], done: Iterable[StagedFile]) -> dict[int, Entry]:

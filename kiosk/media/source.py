@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -47,6 +47,11 @@ class Listing:
 
 
 Piece = bytes | memoryview | Span
+Deadline = Callable[[], float]  # monotonic seconds
+
+
+def never() -> float:
+    return float("inf")
 
 
 class Source(Protocol):
@@ -71,8 +76,8 @@ class Source(Protocol):
     def check_present(self) -> None:
         """Raises MediaError when the medium is gone or another is in its place."""
 
-    def slow_down(self, deadline: float) -> None:
-        """The ladder begins; past `deadline` (monotonic seconds) it loses its patience."""
+    def slow_down(self, deadline: Deadline) -> None:
+        """The ladder begins; past `deadline`, which may be put off, it loses its patience."""
 
     def tried(self, earlier: Sequence[Span]) -> None:
         """These byte ranges of the medium were tried in vain before: others come first."""

@@ -1,8 +1,9 @@
 """Jobs on hostile bytes, each in a child process of its own that is watched, bounded and killed.
 
 The child (`kiosk.sandbox.inside`) answers through a pipe: a length and one JSON object, many
-times. What it says is believed only in the shape that was asked for; its end is judged by the
-answer and the exit status, never by what it printed.
+times (`answers`). What it says is believed only in the shape and to the amount that was asked for;
+its end is judged by the answer and the exit status, never by what it printed. Its job comes on its
+standard input, and while it reads the patience that people have (`PATIENCE`).
 """
 
 from __future__ import annotations
@@ -11,27 +12,31 @@ import json
 import os
 import selectors
 import signal
-import struct
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from struct import Struct
+from typing import Any, TypeVar
 
 from kiosk.model.content import Catalog, Finding, Severity, Verdict
 from kiosk.model.medium import Medium, Progress, ReadReport
 from kiosk.model.plain import NotPlain, from_plain, to_plain
 from kiosk.policy.sections import Coercion, Limits
 from kiosk.sandbox.ahead import Child, ready, spawn
+from kiosk.sandbox.answers import FRAME, LARGEST_PART, Allowance, Answer, TooMuch
 
 T = TypeVar("T")
 
 DEFAULTS = Coercion()
 
-FRAME = struct.Struct(">I")
-LARGEST_ANSWER = 512 * 1024 * 1024  # 200,000 instances at about 600 bytes, four times over
+PATIENCE = Struct(">d")  # seconds
+
+Report = Callable[[Progress], float | None]
+"""Is told how far a job is, and answers how many seconds of patience with damage people have asked
+for (nothing: the policy's)."""
 
 
 class JobFailed(Exception):
@@ -54,6 +59,11 @@ class Job:
     expected: Medium | None = None
     coercion: Coercion = DEFAULTS
 
+    @property
+    def most_files(self) -> int:
+        """How many files the answer may tell of."""
+        return 0 if self.name in ("identify", "look") else self.limits.files
+
     def encoded(self) -> bytes:
         plain = {
             "name": self.name,
@@ -63,7 +73,8 @@ class Job:
             "expected": to_plain(self.expected),
             "coercion": self.coercion.model_dump(),
         }
-        return json.dumps(plain).encode()
+        body = json.dumps(plain).encode()
+        return FRAME.pack(len(body)) + body
 
 
 def identify(location: Path, limits: Limits) -> Medium:
@@ -81,10 +92,11 @@ def read(
     location: Path,
     into: Path,
     limits: Limits,
-    report: Callable[[Progress], None],
+    report: Report,
     expected: Medium | None = None,
 ) -> ReadReport:
-    """`media.read`, in a child. Raises JobFailed."""
+    """`media.read`, in a child. What `report` answers reaches it while it reads. Raises
+    JobFailed."""
     return _run(Job("read", str(location), str(into), limits, expected), ReadReport, report)
 
 
@@ -93,9 +105,7 @@ def catalog(folder: Path, limits: Limits) -> Catalog:
     return _run(Job("catalog", "", str(folder), limits), Catalog, _ignore)
 
 
-def prepare(
-    folder: Path, limits: Limits, coercion: Coercion, report: Callable[[Progress], None]
-) -> Catalog:
+def prepare(folder: Path, limits: Limits, coercion: Coercion, report: Report) -> Catalog:
     """`fileset.read` and `coercion.prepare`, in a child. Raises JobFailed."""
     return _run(Job("prepare", "", str(folder), limits, coercion=coercion), Catalog, report)
 
@@ -104,11 +114,10 @@ def _ignore(_progress: Progress) -> None:
     """Progress that nobody asked for."""
 
 
-def _run(job: Job, shape: type[T], report: Callable[[Progress], None]) -> T:
+def _run(job: Job, shape: type[T], report: Report) -> T:
     process = _told(job)
-    assert process.stdout is not None
     try:
-        return _listen(job, process.stdout, shape, report)
+        return _listen(job, process, shape, report)
     except JobFailed as e:
         _end(process)
         raise JobFailed(_too_long(job)) if process.returncode == -signal.SIGXCPU else e from None
@@ -122,7 +131,7 @@ def _told(job: Job) -> Child:
         assert process.stdin is not None
         try:
             process.stdin.write(job.encoded())
-            process.stdin.close()
+            process.stdin.flush()
         except BrokenPipeError:
             _end(process)
         else:
@@ -136,40 +145,72 @@ def _candidates() -> Iterator[Child]:
     yield spawn()
 
 
-def _listen(job: Job, pipe: IO[bytes], shape: type[T], report: Callable[[Progress], None]) -> T:
-    for untrusted in _messages(job, pipe):
-        try:
+def _listen(job: Job, process: Child, shape: type[T], report: Report) -> T:
+    answer, clock = Answer(shape), _Clock(job)
+    try:
+        for untrusted in _messages(job, process, clock):
             if "progress" in untrusted:
-                report(from_plain(Progress, untrusted["progress"]))
+                if clock.extend(report(from_plain(Progress, untrusted["progress"])) or 0.0):
+                    _pass_on(process, clock.patience)
+            elif "part" in untrusted:
+                answer.part(untrusted["part"])
             elif "finding" in untrusted:
                 raise JobFailed(from_plain(Finding, untrusted["finding"]))
             else:
-                return from_plain(shape, untrusted.get("result"))
-        except NotPlain:
-            raise JobFailed(_died(job)) from None
+                return answer.result(untrusted.get("result"))
+    except NotPlain:
+        raise JobFailed(_died(job)) from None
+    except TooMuch:
+        raise JobFailed(_too_much(job)) from None
     raise JobFailed(_died(job))
 
 
-def _messages(job: Job, pipe: IO[bytes]) -> Iterator[dict[str, Any]]:
-    deadline = time.monotonic() + job.limits.read_seconds
+class _Clock:
+    """When a job is given up: later for those who asked for more patience with damage."""
+
+    def __init__(self, job: Job) -> None:
+        self.patience = job.limits.patience_seconds
+        self._policy = job.limits.patience_seconds
+        self._end = time.monotonic() + job.limits.read_seconds
+
+    def extend(self, patience: float) -> bool:
+        more = patience > self.patience
+        self.patience = max(patience, self.patience)
+        return more
+
+    @property
+    def left(self) -> float:
+        return self._end + self.patience - self._policy - time.monotonic()
+
+
+def _pass_on(process: Child, patience: float) -> None:
+    assert process.stdin is not None
+    with suppress(BrokenPipeError):  # it has just ended: its answer says how
+        process.stdin.write(PATIENCE.pack(patience))
+        process.stdin.flush()
+
+
+def _messages(job: Job, process: Child, clock: _Clock) -> Iterator[dict[str, Any]]:
+    pipe, allowed = process.stdout, Allowance.of_files(job.most_files)
+    assert pipe is not None
     with selectors.DefaultSelector() as selector:
         selector.register(pipe, selectors.EVENT_READ)
         buffer = bytearray()
         while True:
-            patience = min(job.limits.stall_seconds, deadline - time.monotonic())
+            patience = min(job.limits.stall_seconds, clock.left)
             if patience <= 0 or not selector.select(patience):
                 raise JobFailed(_stalled(job))
             chunk = os.read(pipe.fileno(), 1 << 20)
             if not chunk:
                 return
             buffer += chunk
-            yield from _frames(job, buffer)
+            yield from _frames(job, buffer, allowed)
 
 
-def _frames(job: Job, buffer: bytearray) -> Iterator[dict[str, Any]]:
+def _frames(job: Job, buffer: bytearray, allowed: Allowance) -> Iterator[dict[str, Any]]:
     while len(buffer) >= FRAME.size:
         (length,) = FRAME.unpack_from(buffer)
-        if length > LARGEST_ANSWER:
+        if length > LARGEST_PART:
             raise JobFailed(_died(job))
         if len(buffer) < FRAME.size + length:
             return
@@ -177,10 +218,12 @@ def _frames(job: Job, buffer: bytearray) -> Iterator[dict[str, Any]]:
         del buffer[: FRAME.size + length]
         try:
             message = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise JobFailed(_died(job)) from None
         if not isinstance(message, dict):
             raise JobFailed(_died(job))
+        if "progress" not in message:
+            allowed.pay(length)
         yield message
 
 
@@ -221,6 +264,15 @@ def _too_long(job: Job) -> Finding:
     )
 
 
+def _too_much(job: Job) -> Finding:
+    return Finding(
+        "limit-memory",
+        Severity.UNSAFE,
+        detail=f"The program that {_doing(job)} had more to say than a disc with scans ever has. "
+        "It was stopped to protect this computer. Give the disc to IT.",
+    )
+
+
 def _stalled(job: Job) -> Finding:
     return Finding(
         "reader-stalled",
@@ -232,13 +284,3 @@ def _stalled(job: Job) -> Finding:
 
 def _doing(job: Job) -> str:
     return "looks at the scans" if job.name in ("catalog", "prepare") else "reads this disc"
-
-
-def encode(message: dict[str, Any]) -> bytes:
-    """One message as it goes through the pipe."""
-    body = json.dumps(message).encode()
-    return FRAME.pack(len(body)) + body
-
-
-def plain(kind: str, value: object) -> dict[str, Any]:
-    return {kind: to_plain(value)}

@@ -19,10 +19,11 @@ from typing import Any, BinaryIO
 
 from kiosk.model.content import Finding, Severity, Verdict
 from kiosk.model.medium import Medium, Progress
-from kiosk.model.plain import from_plain
+from kiosk.model.plain import from_plain, to_plain
 from kiosk.policy.sections import Coercion, Limits
 from kiosk.sandbox.ahead import AHEAD
-from kiosk.sandbox.child import Job, encode, plain
+from kiosk.sandbox.answers import FRAME, encode, parts
+from kiosk.sandbox.child import PATIENCE, Job
 from kiosk.sandbox.lock import die_with, limit, lock_in
 
 
@@ -39,7 +40,7 @@ Work = Callable[[Job, BinaryIO], object]
 
 def main() -> int:
     ahead = {name: made() for name, made in WORK.items()} if AHEAD in sys.argv else {}
-    encoded = sys.stdin.buffer.read()
+    encoded = _told()
     if not encoded:
         return 0  # there was no job for us
     job = _job(encoded)
@@ -57,6 +58,13 @@ def main() -> int:
     return _answer(job, work, pipe)
 
 
+def _told() -> bytes:
+    """The job, or nothing where there is none; the pipe stays open for what is said later."""
+    pipe = sys.stdin.buffer
+    head = pipe.read(FRAME.size)
+    return pipe.read(*FRAME.unpack(head)) if len(head) == FRAME.size else b""
+
+
 def _cpu_seconds(job: Job) -> int | None:
     """Reading takes as long as the medium does; looking at it must not."""
     if job.name == "prepare":  # it goes through all the pixels as well
@@ -66,12 +74,12 @@ def _cpu_seconds(job: Job) -> int | None:
 
 def _answer(job: Job, work: Work, pipe: BinaryIO) -> int:
     try:
-        message = plain("result", work(job, pipe))
+        for message in parts(work(job, pipe)):
+            pipe.write(encode(message))
     except Refused as e:
-        message = plain("finding", e.finding)
+        pipe.write(encode({"finding": to_plain(e.finding)}))
     except MemoryError:
-        message = plain("finding", _too_large())
-    pipe.write(encode(message))
+        pipe.write(encode({"finding": to_plain(_too_large())}))
     pipe.flush()
     return 0
 
@@ -167,17 +175,30 @@ def _refusing(error: type[Any]) -> Iterator[None]:
 
 
 def _reporter(pipe: BinaryIO) -> Any:
-    """Progress at most four times a second, and at each change of phase."""
-    last: list[Any] = [0.0, ""]
+    """Progress at most four times a second, and at each change of phase; what it answers is the
+    patience that the parent has passed on, 0 for none."""
+    last: list[Any] = [0.0, "", 0.0]
+    fcntl.fcntl(0, fcntl.F_SETFL, fcntl.fcntl(0, fcntl.F_GETFL) | os.O_NONBLOCK)
 
-    def report(progress: Progress) -> None:
+    def report(progress: Progress) -> float:
         now = time.monotonic()
         if now - last[0] >= 0.25 or progress.phase != last[1]:
-            last[:] = [now, progress.phase]
-            pipe.write(encode(plain("progress", progress)))
+            last[:2] = [now, progress.phase]
+            pipe.write(encode({"progress": to_plain(progress)}))
             pipe.flush()
+            last[2] = _passed_on() or last[2]
+        return float(last[2])
 
     return report
+
+
+def _passed_on() -> float:
+    """The newest patience on standard input; each is written, and so read, whole (pipe(7))."""
+    try:
+        said = os.read(0, 1024 * PATIENCE.size)
+    except BlockingIOError:
+        return 0.0
+    return float(PATIENCE.unpack(said[-PATIENCE.size :])[0]) if said else 0.0
 
 
 def _alone(folder: Path) -> BinaryIO:

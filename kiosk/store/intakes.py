@@ -124,6 +124,12 @@ class Intakes:
         self._connection.execute(change)
         self._write("intake.picked", id, {}, actor=operator)
 
+    def be_patient(self, id: int, seconds: float, operator: str) -> None:
+        """What is damaged is tried so long in all; a reading that is at it hears of it."""
+        change = update(intake).where(intake.c.id == id).values(patience=seconds)
+        self._connection.execute(change)
+        self._write("intake.patience", id, {"seconds": seconds}, actor=operator)
+
     # -- what the engine does --------------------------------------------------------------
 
     def claim(

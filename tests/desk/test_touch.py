@@ -254,6 +254,25 @@ def test_a_disc_on_which_the_drive_gave_up_can_be_tried_again_in_its_old_intake(
     assert again.intake == intake
 
 
+def test_trying_damage_again_goes_on_for_longer_when_a_person_asks(world: World) -> None:
+    """Each time by three times what the policy has, and only while there is damage to try."""
+    world.drive(DriveState.DISC_OK)
+    intake = world.insert()
+    with world.store.begin() as tx:
+        tx.intakes.set_progress(intake, Progress("copying", 90, 100))
+    with pytest.raises(Refused):
+        world.desk().read_on(intake)
+    with world.store.begin() as tx:
+        tx.intakes.set_progress(intake, Progress("retrying", 90, 100, seconds_left=241))
+    for patience in (1200, 2100):
+        shown = body(world)
+        assert isinstance(shown, Reading)
+        assert (shown.intake, shown.read_on) == (intake, ReadOn.LONGER)
+        world.desk().read_on(intake)
+        with world.store.read() as tx:
+            assert tx.intakes.get(intake).patience == patience
+
+
 def test_trying_damage_again_is_said_with_its_longest_time(world: World) -> None:
     """KX-122, in whole minutes."""
     intake = world.insert()

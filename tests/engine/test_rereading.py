@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from kiosk import media
 from kiosk.engine import Engine, Site
 from kiosk.engine.drives.trays import open_trays
+from kiosk.engine.parts import Report
 from kiosk.media.iso import SECTOR, Disc
 from kiosk.media.reading import copy
 from kiosk.model.content import InstanceStatus
@@ -45,7 +45,7 @@ class Scratches:
         location: Path,
         into: Path,
         limits: Limits,
-        report: Callable[[Progress], None],
+        report: Report,
         _expected: Medium | None = None,
     ) -> ReadReport:
         sectors = Scratched(location, dict(self.bad))
@@ -133,6 +133,27 @@ def test_a_person_gives_the_reader_more_time(here: Station, drive: Scratches, un
             tx.intakes.create(medium, here.policy.site.station, patience=patience)
         here.work()
     assert drive.patience == [here.policy.limits.patience_seconds, 1200.0]
+
+
+def test_more_time_reaches_the_reader_that_is_at_it(
+    here: Station, drive: Scratches, unsure: Path
+) -> None:
+    """What the desk writes while it reads is the answer to its next word of progress."""
+    medium = media.identify(unsure, Limits())
+    with here.rows.begin() as tx:
+        intake = tx.intakes.create(medium, here.policy.site.station).id
+        tx.intakes.be_patient(intake, 1200.0, "amy")
+    heard = []
+
+    def read(
+        location: Path, into: Path, limits: Limits, report: Report, expected: Medium | None
+    ) -> ReadReport:
+        heard.append(report(Progress("retrying")))
+        return drive.read(location, into, limits, report, expected)
+
+    here.engine = Engine(replace(here.engine.site, read=read))
+    here.work()
+    assert heard == [1200.0]
 
 
 def test_a_purged_visit_is_nothing_to_start_from(

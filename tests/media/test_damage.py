@@ -127,6 +127,24 @@ def test_when_the_time_is_up_the_rest_is_named_not_tried(
     assert report.damaged
 
 
+def test_who_asks_for_more_time_while_it_reads_is_heard(
+    image: Path, scratch: int, tmp_path: Path
+) -> None:
+    """The policy has no patience at all; a minute is granted when the trying begins."""
+    left: list[int] = []
+
+    def patient(progress: Progress) -> float:
+        left.append(progress.seconds_left)
+        return 60.0 if progress.phase == "retrying" else 0.0
+
+    disc = open_disc(Scratched(image, {scratch: FOR_EVER}))
+    report = copy(disc, tmp_path / "s", Limits(patience_seconds=0), patient)
+    disc.close()
+    assert (report.unreadable, report.untried) == ((Span(scratch, SECTOR),), ())
+    assert 0 in left
+    assert max(left) > 50
+
+
 def test_a_person_who_asks_for_more_time_goes_on_where_it_stopped(
     image: Path, scratch: int, tmp_path: Path
 ) -> None:

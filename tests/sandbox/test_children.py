@@ -13,7 +13,7 @@ import pytest
 
 from kiosk import sandbox
 from kiosk.model.content import Severity
-from kiosk.model.medium import MediumKind, Progress
+from kiosk.model.medium import MediumKind, Progress, ReadReport
 from kiosk.policy.sections import Limits
 from kiosk.sandbox import ahead, child
 from kiosk.sandbox.calls import MACHINES, Calls, program
@@ -208,7 +208,7 @@ def answered(tmp_path: Path, code: str, seconds: float = 5.0) -> str:
     assert process.stdout is not None
     try:
         with pytest.raises(sandbox.JobFailed) as caught:
-            child._listen(job, process.stdout, Progress, lambda _: None)
+            child._listen(job, process, Progress, lambda _: None)
         return caught.value.finding.code
     finally:
         child._end(process)
@@ -227,6 +227,8 @@ WRITE = "import os, struct; os.write(1, struct.pack('>I', {length}) + {body!r});
         (14, b'{"progress":1}'),
         (2, b"{}"),
         (50, b"{"),
+        (10, b'{"part":1}'),
+        (29, b'{"part":["Medium",{"a":"b"}]}'),
     ],
 )
 def test_an_answer_of_the_wrong_shape_is_a_finding(
@@ -234,6 +236,63 @@ def test_an_answer_of_the_wrong_shape_is_a_finding(
 ) -> None:
     code = WRITE.format(length=length, body=body, then="")
     assert answered(tmp_path, code) == "reader-died"
+
+
+def test_more_than_a_disc_can_say_is_unsafe(tmp_path: Path) -> None:
+    """The engine holds what it asked for, whatever a child that was taken over sends."""
+    part = '{"part": ["Span", {"start": 0, "length": 0}]}'
+    code = f"import os, struct\nwhile True: os.write(1, struct.pack('>I', {len(part)}) + b'{part}')"
+    job = Job("read", "", str(tmp_path), Limits(files=1))
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        with pytest.raises(sandbox.JobFailed) as caught:
+            child._listen(job, process, ReadReport, lambda _: None)
+    finally:
+        child._end(process)
+    finding = caught.value.finding
+    assert (finding.code, finding.severity) == ("limit-memory", Severity.UNSAFE)
+
+
+PATIENT = """
+import select, sys
+from kiosk.model.medium import Progress
+from kiosk.model.plain import to_plain
+from kiosk.sandbox.answers import encode
+from kiosk.sandbox.inside import _reporter, _told
+assert b"read" in _told()
+report = _reporter(sys.stdout.buffer)
+while not (patience := report(Progress("retrying"))):
+    select.select([0], [], [])
+sys.stdout.buffer.write(encode({"result": to_plain(Progress("retrying", round(patience)))}))
+"""
+
+
+def test_who_asks_for_more_time_is_heard_while_it_reads(tmp_path: Path) -> None:
+    """Twice, and the last word counts; the time after which the child is given up moves too."""
+    job = Job("read", "", str(tmp_path), Limits(patience_seconds=60))
+    process = subprocess.Popen(
+        [sys.executable, "-c", PATIENT],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert process.stdin is not None
+    process.stdin.write(job.encoded())
+    process.stdin.flush()
+    try:
+        last = child._listen(job, process, Progress, lambda _: 900.0)
+    finally:
+        child._end(process)
+    assert last.bytes_done == 900
+    clock = child._Clock(job)
+    before = clock.left
+    assert (clock.extend(0.0), clock.extend(60.0), clock.extend(900.0)) == (False, False, True)
+    assert clock.left > before + 800
 
 
 def test_a_child_that_dies_is_a_finding(tmp_path: Path) -> None:

@@ -32,10 +32,10 @@ class Idle:
 
 
 class ReadOn(StrEnum):
-    """What reading the medium once more can add."""
+    """What reading the medium longer or once more can add."""
 
     NOTHING = ""
-    LONGER = "longer"  # there was no time to try everywhere
+    LONGER = "longer"  # there was, or is, no time to try everywhere
     AGAIN = "again"  # everywhere was tried; cleaned or elsewhere it may read
 
 
@@ -64,6 +64,7 @@ class Reading:
     notices: tuple[Notice, ...] = ()
     copied: bool = False
     drive: str = ""
+    read_on: ReadOn = ReadOn.NOTHING
 
 
 class Grade(StrEnum):

@@ -124,6 +124,7 @@ def _copying(tx: Transaction, intake: Intake, now: datetime, signed_in: bool) ->
         studies=studies,
         notices=(*verdict.slowly(progress), *before),
         drive=verdict.drive_of(tx, intake),
+        read_on=verdict.read_on(tx, intake),
     )
 
 

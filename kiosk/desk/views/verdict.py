@@ -183,9 +183,13 @@ def drive_of(tx: Transaction, intake: Intake) -> str:
 
 
 def read_on(tx: Transaction, intake: Intake) -> ReadOn:
-    """What one more reading may add, of a medium that is still there."""
+    """What more patience or one more reading may add, of a medium that is still there."""
     if intake.medium.kind is MediumKind.OPTICAL and not drive_of(tx, intake):
         return ReadOn.NOTHING
+    if intake.state is IntakeState.RECEIVED:
+        progress = tx.intakes.progress(intake.id)
+        at_it = progress is not None and progress.phase == "retrying"
+        return ReadOn.LONGER if at_it else ReadOn.NOTHING
     if intake.state is IntakeState.FAILED and intake.failure is not None:
         return ReadOn.AGAIN if intake.failure.code in DRIVE_GAVE_UP else ReadOn.NOTHING
     report = tx.intakes.report(intake.id)

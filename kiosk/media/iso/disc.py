@@ -14,7 +14,7 @@ from kiosk.media.iso.join import join, preferred
 from kiosk.media.iso.sectors import SECTOR, Sectors, gone
 from kiosk.media.iso.tree import Found, Walk, walk, walk_a_little
 from kiosk.media.refusals import HEAD, refuse_kind, refuse_path, refuse_size, shown
-from kiosk.media.source import Entry, Listing, MediaError, Piece, Unreadable
+from kiosk.media.source import Deadline, Entry, Listing, MediaError, Piece, Unreadable
 from kiosk.model.content import Finding, Severity
 from kiosk.model.medium import Medium, MediumKind, Span
 from kiosk.policy.sections import Limits
@@ -103,7 +103,7 @@ class Disc:
                 continue
         raise gone()
 
-    def slow_down(self, deadline: float) -> None:
+    def slow_down(self, deadline: Deadline) -> None:
         self.sectors.slow_down(deadline)
 
     def tried(self, earlier: Sequence[Span]) -> None:

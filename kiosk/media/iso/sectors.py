@@ -10,7 +10,7 @@ import stat
 import time
 from collections.abc import Iterator
 
-from kiosk.media.source import MediaError, Piece, Unreadable
+from kiosk.media.source import Deadline, MediaError, Piece, Unreadable, never
 from kiosk.model.medium import Span
 
 SECTOR = 2048
@@ -25,7 +25,7 @@ _GONE = {errno.ENOMEDIUM, errno.ENODEV, errno.ENXIO, errno.ESTALE}
 class Sectors:
     """Random access to one open file or device, read through one window of 1 MiB.
 
-    `deadline` (monotonic seconds) ends the ladder's patience: what lies behind is left as it is.
+    `deadline` ends the ladder's patience: what lies behind is left as it is.
     `bad` has the sectors (by their first byte) that were tried in vain, and how often."""
 
     bounded = False  # whether this is for a first look only
@@ -33,7 +33,7 @@ class Sectors:
     def __init__(self, fd: int, size: int) -> None:
         self.fd = fd
         self.size = size
-        self.deadline = float("inf")
+        self.deadline: Deadline = never
         self.bad: dict[int, int] = {}
         self._buffer = bytearray(_WINDOW)
         self._start = 0
@@ -78,7 +78,7 @@ class Sectors:
         into[:done] = self._direct[ahead : ahead + done]
         return done
 
-    def slow_down(self, deadline: float) -> None:
+    def slow_down(self, deadline: Deadline) -> None:
         """For a scratched disc: a slower drive reads better, where it lets its speed be set; and
         past the page cache a bad sector does not take its neighbour along (a page is two)."""
         self.deadline = deadline
@@ -134,7 +134,7 @@ class Sectors:
         end = start + length
         while start < end:
             size = min(end - start, _CAREFUL_BLOCK - start % _CAREFUL_BLOCK)
-            if start >= self.size or time.monotonic() > self.deadline:
+            if start >= self.size or time.monotonic() > self.deadline():
                 yield Span(start, end - start)
                 return
             yield from self._block(start, size, tries)
@@ -168,7 +168,7 @@ class Sectors:
     def _sector_by_sector(self, start: int, length: int, tries: int) -> Iterator[Piece]:
         end = start + length
         while start < end:
-            if time.monotonic() > self.deadline:
+            if time.monotonic() > self.deadline():
                 yield Span(start, end - start)
                 return
             size = min(end - start, SECTOR - start % SECTOR)

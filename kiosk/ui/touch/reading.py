@@ -112,12 +112,13 @@ class ReadingScreen(TouchScreen):
 
     def _ways_on(self, body: Reading) -> None:
         who = self.button("title.find", "find", icon="person", intake=body.intake, text="")
+        longer = self.once_more(body)
         if not body.drive:
-            self.foot(who)
+            self.foot(who, right=longer)
             return
         out = self.button("button.take-out", "eject", "main", "eject", drive=body.drive)
         out.setEnabled(body.copied)
-        self.foot(who, main=out)
+        self.foot(who, right=longer, main=out)
 
 
 def _phase(look: Look, phase: Phase, now: Phase) -> QWidget:
