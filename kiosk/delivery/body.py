@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from io import FileIO
 
 from kiosk.model.delivery import Coerced, CoercionRefused, Outbound
@@ -22,6 +23,7 @@ SHORT = "the staged file is shorter than the instance"
 CHANGED = "the staged file is not any more what was read from the medium"
 
 
+@lru_cache(maxsize=1024)
 def is_uid(text: str) -> bool:
     """Whether archives can file by it: leading zeros and the like they take (PS3.5 9.1)."""
     return _UID.fullmatch(text) is not None

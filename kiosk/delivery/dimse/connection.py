@@ -95,7 +95,11 @@ def send_all(sock: socket.socket, buffers: list[bytes | memoryview]) -> None:
     on, a stopped one does not."""
     at = 0
     while at < len(buffers):
-        sent = sock.sendmsg(buffers[at : at + _MAX_BUFFERS])
+        some = buffers[at : at + _MAX_BUFFERS]
+        sent = sock.sendmsg(some)
+        if sent == sum(map(len, some)):
+            at += len(some)
+            continue
         while at < len(buffers) and sent >= len(buffers[at]):
             sent -= len(buffers[at])
             at += 1

@@ -86,13 +86,15 @@ class Message:
 def encode_command(values: Mapping[Element, int | str]) -> bytes:
     """A command set: implicit VR little endian, ascending, group length first (PS3.7 6.3.1).
     Numbers are US, text is UI."""
-    body = b"".join(_element(number, values[number]) for number in sorted(values))
+    body = b"".join([_element(number, values[number]) for number in sorted(values)])
     return struct.pack("<HHIL", 0, 0, 4, len(body)) + body
 
 
 def _element(number: int, value: int | str) -> bytes:
-    raw = struct.pack("<H", value) if isinstance(value, int) else value.encode("ascii")
-    padded = raw + b"\0" * (len(raw) % 2)
+    if isinstance(value, int):
+        return struct.pack("<HHIH", 0, number, 2, value)
+    raw = value.encode("ascii")
+    padded = raw + b"\0" if len(raw) % 2 else raw
     return struct.pack("<HHI", 0, number, len(padded)) + padded
 
 
