@@ -128,8 +128,8 @@ def _guard_network(event: str, args: tuple[Any, ...]) -> None:
         if args[0].family not in (socket.AF_INET, socket.AF_INET6):
             return
         host, port = args[1][:2]
-        if event == "socket.bind" and port == 0 and host in ("0.0.0.0", "::"):
-            return  # how pynetdicom's requestor prepares to connect
+        if event == "socket.bind" and port == 0 and host in ("", "0.0.0.0", "::"):
+            return  # how pynetdicom's requestor and ldap3 prepare to connect
     elif event == "socket.getaddrinfo":
         host = args[0]
     else:

@@ -37,7 +37,7 @@ class Directory(Section):
     full_name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$")] = "cn"
     group_base: str = ""
     group: Annotated[tuple[Group, ...], Field(min_length=1, max_length=100)]
-    answer_seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
+    answer_seconds: Annotated[int, Field(ge=1, le=60)] = 5
     # While it is away: for so long after the directory last said yes may the same password be used
     # again. 0: nobody signs in while it is away.
     cache_hours: Annotated[float, Field(ge=0, le=168)] = 0.0

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import re
 import ssl
-from contextlib import suppress
+import warnings
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import Any
 from urllib.parse import urlsplit
 
 from kiosk.policy.people import Directory
 from kiosk.store import login_of
-
-if TYPE_CHECKING:
-    import ldap3
 
 INVALID_CREDENTIALS = 49
 NAME = re.compile(r"[\w.@-]{1,64}")
@@ -42,24 +41,35 @@ def ask(settings: Directory, untrusted_name: str, secret: str) -> Found | None:
     # An empty password is no sign-in but an anonymous one (RFC 4513 5.1.2), which servers welcome.
     if not NAME.fullmatch(login) or not secret or "\0" in secret:
         return None
-    from ldap3.core.exceptions import LDAPException
-
-    with suppress(LDAPException, OSError), _Session(settings) as session:
+    with suppress(_troubles(), OSError), _Session(settings) as session:
         return session.look_up(login, secret)
     raise DirectoryAway("it does not answer, or its certificate is not the one that is trusted")
 
 
 def reach(settings: Directory) -> str:
     """What keeps it from being asked, "" when nothing does."""
-    from ldap3.core.exceptions import LDAPException
-
     try:
         with _Session(settings):
             return ""
     except DirectoryAway as e:
         return str(e)
-    except (LDAPException, OSError):
+    except (_troubles(), OSError):
         return "it does not answer, or its certificate is not the one that is trusted"
+
+
+@cache
+def _ldap3() -> Any:
+    """Loaded when it is first needed; it still uses names of pyasn1 that are to go."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import ldap3
+        import ldap3.utils.conv
+        import ldap3.utils.dn
+    return ldap3
+
+
+def _troubles() -> Any:
+    return _ldap3().core.exceptions.LDAPException
 
 
 class _Session:
@@ -84,8 +94,7 @@ class _Session:
             self._search.unbind()
 
     def look_up(self, login: str, secret: str) -> Found | None:
-        from ldap3.utils.conv import escape_filter_chars
-
+        escape_filter_chars = _ldap3().utils.conv.escape_filter_chars
         settings = self._settings
         wanted = f"({settings.login}={escape_filter_chars(login)})"
         attributes = [settings.login, settings.full_name]
@@ -106,8 +115,7 @@ class _Session:
         return Found(name, full, _role(settings, groups))
 
     def _groups(self, dn: str, login: str) -> tuple[str, ...]:
-        from ldap3.utils.conv import escape_filter_chars
-
+        escape_filter_chars = _ldap3().utils.conv.escape_filter_chars
         who, uid = escape_filter_chars(dn), escape_filter_chars(login)
         wanted = f"(|(member={who})(uniqueMember={who})(memberUid={uid}))"
         entries = self._entries(self._settings.group_base, wanted, ["cn"], MANY_GROUPS)
@@ -126,11 +134,9 @@ class _Session:
             if entry.get("type") == "searchResEntry"
         ]
 
-    def _bound(self, dn: str, secret: str) -> ldap3.Connection | None:
+    def _bound(self, dn: str, secret: str) -> Any:
         """A connection bound so, None where the secret is not right. Raises DirectoryAway."""
-        import ldap3
-
-        connection = ldap3.Connection(
+        connection = _ldap3().Connection(
             self._server,
             dn,
             secret,
@@ -138,22 +144,29 @@ class _Session:
             receive_timeout=self._settings.answer_seconds,
             check_names=False,
         )
-        connection.open()
-        if self._settings.start_tls and not connection.start_tls():
-            raise DirectoryAway("it does not speak TLS")
-        if connection.bind():
-            return connection
-        code = connection.result["result"]
-        connection.unbind()
+        with ExitStack() as undo:
+            undo.callback(_close, connection)
+            connection.open()
+            if self._settings.start_tls and not connection.start_tls():
+                raise DirectoryAway("it does not speak TLS")
+            if connection.bind():
+                undo.pop_all()
+                return connection
+            code = connection.result["result"]
         if code == INVALID_CREDENTIALS:
             return None
         raise DirectoryAway(f"it answered with LDAP result {code}")
 
 
-def _server(settings: Directory) -> ldap3.Server:
-    import ldap3
+def _close(connection: Any) -> None:
+    """The library leaves open what it could not connect."""
+    with suppress(OSError):
+        if connection.socket is not None:
+            connection.socket.close()
 
-    parts = urlsplit(settings.url)
+
+def _server(settings: Directory) -> Any:
+    ldap3, parts = _ldap3(), urlsplit(settings.url)
     secure = parts.scheme == "ldaps"
     host = str(parts.hostname)
     return ldap3.Server(
@@ -168,12 +181,13 @@ def _server(settings: Directory) -> ldap3.Server:
 
 def _trust(settings: Directory, host: str) -> Any:
     """The library's own check of host names is older than Python's; a socket is wrapped by ours."""
-    import ldap3
-
+    ldap3 = _ldap3()
     context = ssl.create_default_context(cafile=settings.ca)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
 
-    class Checked(ldap3.Tls):  # type: ignore[misc]
+    base: Any = ldap3.Tls
+
+    class Checked(base):  # type: ignore[misc]
         def wrap_socket(self, connection: Any, do_handshake: bool = False) -> None:
             wrapped = context.wrap_socket(connection.socket, server_hostname=host)
             connection.socket = wrapped
@@ -188,12 +202,10 @@ def _role(settings: Directory, groups: Any) -> str:
 
 def _plain_dn(untrusted_dn: str) -> str:
     """For comparing: case and blanks around the parts do not matter (RFC 4517 4.2.15)."""
-    from ldap3.core.exceptions import LDAPInvalidDnError
-    from ldap3.utils.dn import parse_dn
-
+    ldap3 = _ldap3()
     try:
-        parts = parse_dn(untrusted_dn)
-    except LDAPInvalidDnError:
+        parts = ldap3.utils.dn.parse_dn(untrusted_dn, strip=True)
+    except ldap3.core.exceptions.LDAPInvalidDnError:
         return ""
     return "".join(f"{name}={value}{sep}".casefold() for name, value, sep in parts)
 

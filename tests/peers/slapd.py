@@ -1,0 +1,112 @@
+"""A hospital's directory: OpenLDAP's slapd with TLS only, in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import run
+
+from tests.peers import LOOPBACK, accepts, free_port, require, running
+from tests.peers.certificates import Authority
+
+BASE = "dc=hospital,dc=example"
+ADMIN = "fills-it"
+READER, READER_SECRET = f"cn=kiosk,{BASE}", "reads the directory"
+CONFIG = """\
+include /etc/ldap/schema/core.schema
+include /etc/ldap/schema/cosine.schema
+include /etc/ldap/schema/inetorgperson.schema
+modulepath /usr/lib/ldap
+moduleload back_mdb
+moduleload memberof
+pidfile {folder}/slapd.pid
+TLSCACertificateFile {ca}
+TLSCertificateFile {certificate}
+TLSCertificateKeyFile {key}
+security tls=1
+disallow bind_anon
+database mdb
+maxsize 4194304
+suffix "{base}"
+directory {folder}/rows
+overlay memberof
+rootdn "cn=admin,{base}"
+rootpw {admin}
+access to attrs=userPassword by anonymous auth by * none
+access to * by dn.exact="{reader}" read by * none
+"""
+
+
+@dataclass(frozen=True)
+class Slapd:
+    port: int
+    ca: Path
+
+    @property
+    def url(self) -> str:
+        return f"ldaps://{LOOPBACK}:{self.port}"
+
+
+def dn_of(uid: str) -> str:
+    return f"uid={uid},ou=people,{BASE}"
+
+
+def _entries(people: dict[str, str]) -> str:
+    """As LDIF: accounts with their passwords."""
+    top = f"dn: {BASE}\nobjectClass: dcObject\nobjectClass: organization\no: Hospital\n"
+    units = [f"dn: ou={n},{BASE}\nobjectClass: organizationalUnit\n" for n in ("people", "groups")]
+    accounts = [
+        f"dn: {dn_of(uid)}\nobjectClass: inetOrgPerson\ncn: {uid.title()} Smith\nsn: Smith\n"
+        f"uid: {uid}\nuserPassword: {secret}\n"
+        for uid, secret in people.items()
+    ]
+    reader = (
+        f"dn: {READER}\nobjectClass: organizationalRole\nobjectClass: simpleSecurityObject\n"
+        f"userPassword: {READER_SECRET}\n"
+    )
+    return "\n".join([top, *units, reader, *accounts])
+
+
+def _groups(groups: dict[str, Sequence[str]]) -> str:
+    return "\n".join(
+        f"dn: cn={name},ou=groups,{BASE}\nobjectClass: groupOfNames\n"
+        + "".join(f"member: {dn_of(uid)}\n" for uid in uids)
+        for name, uids in groups.items()
+    )
+
+
+@contextmanager
+def slapd(
+    folder: Path, people: dict[str, str], groups: dict[str, Sequence[str]], port: int = 0
+) -> Iterator[Slapd]:
+    """Running, with these accounts and groups; away again after the block."""
+    authority = Authority(folder)
+    own = authority.issue("slapd")
+    (folder / "rows").mkdir()
+    config, entries = folder / "slapd.conf", folder / "entries.ldif"
+    config.write_text(
+        CONFIG.format(
+            folder=folder,
+            base=BASE,
+            reader=READER,
+            admin=ADMIN,
+            ca=authority.ca,
+            certificate=own.certificate,
+            key=own.key,
+        )
+    )
+    entries.write_text(_entries(people))
+    fill = [require("slapadd"), "-q", "-f", str(config), "-l", str(entries)]
+    run(fill, check=True, capture_output=True)
+    port = port or free_port()
+    command = [require("slapd"), "-d", "0", "-f", str(config), "-h", f"ldaps://{LOOPBACK}:{port}/"]
+    with running(command, folder, lambda: accepts(port)):
+        found = Slapd(port, authority.ca)
+        # Over the wire, since only then it notes in each account which groups it is in.
+        add = [require("ldapadd"), "-x", "-H", found.url, "-D", f"cn=admin,{BASE}", "-w", ADMIN]
+        trust = os.environ | {"LDAPTLS_CACERT": str(authority.ca)}
+        run(add, check=True, capture_output=True, env=trust, input=_groups(groups).encode())
+        yield found
