@@ -58,9 +58,11 @@ class Segment:
 
     def repetitions(self, number: int) -> list[str]:
         """The repetitions that are not empty, at most MAX_REPETITIONS of them."""
-        raw = self.field(number)
+        raw = self.fields[number] if number < len(self.fields) else ""
         if not raw:
             return []
+        if self.separators.repetition not in raw:
+            return [raw]
         parts = raw.split(self.separators.repetition, MAX_REPETITIONS)[:MAX_REPETITIONS]
         return [part for part in parts if part]
 
@@ -73,15 +75,16 @@ class Segment:
         raw = self.fields[number] if number < len(self.fields) else ""
         if not raw:
             return raw
+        if raw.isalnum():  # most fields have nothing to separate, and no separator is a letter
+            return raw
         s = self.separators
-        if not raw.isalnum():  # most fields have nothing to separate
-            for separator in (s.repetition, s.component, s.subcomponent):
-                raw = raw.partition(separator)[0]
+        for separator in (s.repetition, s.component, s.subcomponent):
+            raw = raw.partition(separator)[0]
         return self.text(raw)
 
     def text(self, raw: str) -> str:
         """The value meant: escapes resolved, surrounding blanks off."""
-        if self.separators.escape in raw:
+        if raw and self.separators.escape in raw:
             raw = unescape(raw, self.separators)
         return raw.strip()
 
@@ -103,7 +106,7 @@ def read(text: str) -> Message:
     separators = Separators.of(text[start : start + 9])
     text = text[start:].replace("\r\n", "\r").replace("\n", "\r")
     lines = text.split("\r", MAX_SEGMENTS)[:MAX_SEGMENTS]
-    segments = tuple(_segment(line, separators) for line in lines if line.strip(_BLANK))
+    segments = tuple([_segment(line, separators) for line in lines if line.strip(_BLANK)])
     return Message(segments[0], segments)
 
 

@@ -10,6 +10,7 @@ from kiosk.model.patient import Identifier, Order, PersonName, Visit
 from kiosk.model.registration import NULL, Kept, PatientFields
 
 _SEX = {"M": "M", "F": "F", "O": "O", "U": "", "N": "", "A": "", "MALE": "M", "FEMALE": "F"}
+_BLANK = [""] * 12
 _ALIASES = frozenset("AMNSPT")  # HL7 table 0200: names beside the one in use
 _NOT_VIP = frozenset({"N", "NO", "0"})
 
@@ -57,7 +58,9 @@ def _first_filled(
     """The identifiers of the first of these fields that has any: later versions withdrew PID-2,
     PID-4 and MRG-4, older senders have nothing else."""
     for number in numbers:
-        found = (_identifier(segment, text, authority) for text in segment.repetitions(number))
+        if not segment.field(number):
+            continue
+        found = [_identifier(segment, text, authority) for text in segment.repetitions(number)]
         if kept := tuple(dict.fromkeys(i for i in found if i.value and i.value != NULL)):
             named = tuple(i for i in kept if i.issuer or i.universal_id)
             return named or kept
@@ -65,21 +68,22 @@ def _first_filled(
 
 
 def _identifier(segment: Segment, text: str, authority: str) -> Identifier:
-    parts = [*segment.components(text), "", "", "", "", ""]
-    names = [*parts[3].split(segment.separators.subcomponent), "", ""]
-    namespace, universal_id, universal_id_type = map(segment.text, names[:3])
+    value, _, _, assigned, kind = (segment.components(text) + _BLANK)[:5]
+    names = (assigned.split(segment.separators.subcomponent) + _BLANK)[:3]
+    namespace, universal_id, universal_id_type = map(segment.text, names)
     if not (namespace or universal_id):
         namespace = authority
     return Identifier(
-        segment.text(parts[0]), namespace, segment.text(parts[4]), universal_id, universal_id_type
+        segment.text(value), namespace, segment.text(kind), universal_id, universal_id_type
     )
 
 
 def _names(pid: Segment) -> tuple[PersonName, ...] | Kept:
     if pid.field(5) == NULL:
         return Kept.DELETED
-    names = list(_person_names(pid, 5))
-    names.sort(key=lambda n: 0 if n.type == "L" else 2 if n.type in _ALIASES else 1)
+    names = _person_names(pid, 5)
+    if len(names) > 1:
+        names.sort(key=lambda n: 0 if n.type == "L" else 2 if n.type in _ALIASES else 1)
     names += [_typed(name, "A") for name in _person_names(pid, 9)]
     return tuple(dict.fromkeys(names)) or Kept.UNCHANGED
 
@@ -88,11 +92,9 @@ def _typed(name: PersonName, kind: str) -> PersonName:
     return name if name.type else _with_groups(name, "", "", kind)
 
 
-def _person_names(segment: Segment, number: int) -> Iterable[PersonName]:
+def _person_names(segment: Segment, number: int) -> list[PersonName]:
     """The names of an XPN or PN field. Repetitions that write one name in letters, ideographs and
     phonetic script (XPN-8 A, I, P) become the three groups of one name."""
-    if not segment.field(number):
-        return
     written: dict[tuple[str, int], dict[str, PersonName]] = {}
     count = 0
     for text in segment.repetitions(number):
@@ -104,8 +106,7 @@ def _person_names(segment: Segment, number: int) -> Iterable[PersonName]:
             count += 1
             slot = (name.type, count)
         written.setdefault(slot, {})[script] = name
-    for scripts in written.values():
-        yield _joined(scripts)
+    return [_joined(scripts) for scripts in written.values()]
 
 
 def _joined(scripts: dict[str, PersonName]) -> PersonName:
@@ -123,18 +124,20 @@ def _with_groups(name: PersonName, ideographic: str, phonetic: str, kind: str) -
 
 
 def _person_name(segment: Segment, text: str) -> tuple[PersonName, str]:
-    parts = [*segment.components(text), *[""] * 8]
-    family, given, middle, suffix, prefix = (_leading(segment, part) for part in parts[:5])
+    parts = (segment.components(text) + _BLANK)[:8]
+    family, given, middle, suffix, prefix = [_leading(segment, part) for part in parts[:5]]
     if not family:  # FN-1 empty: own prefix and own surname
         subs = [*parts[0].split(segment.separators.subcomponent), "", ""]
         family = f"{segment.text(subs[1])} {segment.text(subs[2])}".strip()
     kind, script = segment.text(parts[6]).upper(), segment.text(parts[7]).upper()
-    name = PersonName(family, given, middle, prefix, suffix, type=kind)
+    name = PersonName(family, given, middle, prefix, suffix, "", "", kind)
     return name, script if script in ("I", "P") else "A"
 
 
 def _leading(segment: Segment, part: str) -> str:
-    return segment.text(part.partition(segment.separators.subcomponent)[0]) if part else part
+    if not part or part.isalnum():  # most have nothing to separate
+        return part
+    return segment.text(part.partition(segment.separators.subcomponent)[0])
 
 
 def _birth_date(pid: Segment) -> str | Kept:
@@ -180,8 +183,9 @@ def _vip(pv1: Segment) -> bool | Kept:
 
 
 def _temporary(pid: Segment) -> bool:
-    unreliable = {pid.text(text) for text in pid.repetitions(32)}
-    return pid.first(31).upper() == "Y" or "AL" in unreliable
+    return pid.first(31).upper() == "Y" or any(
+        pid.text(text) == "AL" for text in pid.repetitions(32)
+    )
 
 
 def _address(pid: Segment) -> str | Kept:
@@ -198,7 +202,7 @@ def _telephone(pid: Segment) -> str | Kept:
     if pid.field(13) == NULL:
         return Kept.DELETED
     for text in pid.repetitions(13):
-        parts = [*(_leading(pid, part) for part in pid.components(text)), *[""] * 12]
+        parts = [_leading(pid, part) for part in pid.components(text)] + _BLANK
         number = parts[0] or parts[11] or f"{parts[5]}{parts[6]}"
         if number and number != NULL:
             return number
@@ -208,7 +212,7 @@ def _telephone(pid: Segment) -> str | Kept:
 def _mother(pid: Segment) -> str | Kept:
     if pid.field(6) == NULL:
         return Kept.DELETED
-    names = list(_person_names(pid, 6))
+    names = _person_names(pid, 6)
     return names[0].to_dicom() if names else Kept.UNCHANGED
 
 

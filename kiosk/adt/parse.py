@@ -21,6 +21,7 @@ _TYPES = {"ADT": "A", "SIU": "S", "ORM": "O01", "OMG": "O19", "OMI": "O23"}
 # Nothing that people see or a database keeps has any of these; a hostile sender's may.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _NEEDS_PRIOR = frozenset({Effect.MERGE, Effect.CHANGE_ID, Effect.MOVE_ID})
+_LISTS = {"PID": (3, 5), "MRG": (1,)}
 _PAIRS = frozenset({Effect.LINK, Effect.UNLINK})
 
 
@@ -125,7 +126,7 @@ def _patients(message: er7.Message, trigger: str, authority: str) -> tuple[Patie
 
 def _check_sizes(message: er7.Message) -> None:
     for segment in message.segments:
-        for number in {"PID": (3, 5), "MRG": (1,)}.get(segment.name, ()):
+        for number in _LISTS.get(segment.name, ()):
             if segment.field(number).count(segment.separators.repetition) >= er7.MAX_REPETITIONS:
                 where = f"{segment.name}^1^{number}"
                 raise _rejected("AE", 102, where, "The field repeats more often than is sane.")

@@ -10,11 +10,12 @@ records share one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import lru_cache
+from itertools import chain, islice
 
 from kiosk.identity.likeness import known_date
-from kiosk.identity.naming import Reading, formal_names, parse, sound
+from kiosk.identity.naming import Name, Reading, formal_names, parse, sound
 from kiosk.model.patient import Identifier, LocalPatient, PatientIdentity, PersonName
 
 _MAX_NAMES = 4  # the current name and the newest former ones: keys stay few enough to store
@@ -27,47 +28,49 @@ def keys(
     former: Iterable[PersonName] = (),
 ) -> frozenset[str]:
     """The blocking keys of what a disc states; its `name_keys` are among them."""
-    date, readings = _core(patient, former)
-    found = _common(patient, prior, former)
+    date, names = known_date(patient.birth_date), _names(patient.names, former)
+    found = _numbers(*patient.identifiers, *prior)
+    for name in names:
+        found |= _found_under(name, date)
     if not date:
-        found |= {key for r in readings for key in _sounds(r)}
-    if not readings and date:
+        found |= {key for name in names for key in _sounds(name)}
+    if date and not any(name.readings and not name.placeholder for name in names):
         found.add(date_key(date))
     return frozenset(found)
 
 
 def keys_of(local: LocalPatient) -> frozenset[str]:
     """The blocking keys to store for a roster record: those of its identity and of its former
-    names and numbers, the two kinds that only a poorly identified disc asks for, and the given
-    names, which are only counted."""
-    date, readings = _core(local.identity, local.former_names)
-    found = _common(local.identity, local.prior_identifiers, local.former_names)
-    found |= {key for r in readings for key in _sounds(r)}
-    found |= _counted(readings)
-    return frozenset(found | ({date_key(date)} if date else set()))
+    names and numbers, the two kinds that only a poorly identified disc asks for, and the
+    `name_keys_of`, which are only counted."""
+    who = local.identity
+    date = known_date(who.birth_date)
+    found = _numbers(*who.identifiers, *local.prior_identifiers)
+    for name in _names(who.names, local.former_names):
+        found |= _found_under(name, date)
+        found |= _sounds(name)
+        found |= _counted(name.readings)
+    if date:
+        found.add(date_key(date))
+    return frozenset(found)
 
 
-def _core(
-    patient: PatientIdentity, former: Iterable[PersonName]
-) -> tuple[str, tuple[Reading, ...]]:
-    names = [parse(name) for name in (*patient.names, *former)][:_MAX_NAMES]
-    readings = tuple(r for name in names if not name.placeholder for r in name.readings)
-    return known_date(patient.birth_date), readings
+def _names(current: Iterable[PersonName], former: Iterable[PersonName]) -> list[Name]:
+    return [parse(name) for name in islice(chain(current, former), _MAX_NAMES)]
 
 
-def _common(
-    patient: PatientIdentity, prior: Iterable[Identifier], former: Iterable[PersonName]
-) -> set[str]:
-    date = known_date(patient.birth_date)
-    identifiers = (*patient.identifiers, *prior)
-    found = {f"i:{value}" for i in identifiers if (value := plain_number(i.value))}
-    for name in [parse(name) for name in (*patient.names, *former)][:_MAX_NAMES]:
-        if name.placeholder:
-            continue
-        if name.ideographic:
-            found.add(f"n:{name.ideographic}")
-        for reading in name.readings:
-            found.update(_reading_keys(reading, date, bool(name.newborn)))
+def _numbers(*identifiers: Identifier) -> set[str]:
+    return {f"i:{value}" for i in identifiers if (value := plain_number(i.value))}
+
+
+def _found_under(name: Name, date: str) -> set[str]:
+    found: set[str] = set()
+    if name.placeholder:
+        return found
+    if name.ideographic:
+        found.add(f"n:{name.ideographic}")
+    for reading in name.readings:
+        found |= _reading_keys(reading, date, bool(name.newborn))
     return found
 
 
@@ -75,23 +78,26 @@ def name_keys(patient: PatientIdentity) -> frozenset[str]:
     """The keys whose counts over the stored ones say how common a disc's names and its birth date
     are: full names (the joint frequency of family and given name), their parts, the date."""
     readings = [r for name in patient.names for r in parse(name).readings]
-    given = {given_key(g) for r in readings for g in r.given if len(g) > 1}
+    found = _counted(readings)
+    found |= {given_key(g) for r in readings for g in r.given if len(g) > 1}
     date = known_date(patient.birth_date)
-    return _counted(readings) | given | ({date_key(date)} if date else set())
+    return frozenset(found | {date_key(date)} if date else found)
 
 
 def name_keys_of(local: LocalPatient) -> frozenset[str]:
     """The name keys of a roster record, a subset of `keys_of`."""
-    names = (*local.identity.names, *local.former_names)[:_MAX_NAMES]
-    return _counted([r for name in names for r in parse(name).readings])
+    names = _names(local.identity.names, local.former_names)
+    return frozenset(_counted([r for name in names for r in name.readings]))
 
 
-def _counted(readings: Iterable[Reading]) -> frozenset[str]:
+def _counted(readings: Iterable[Reading]) -> set[str]:
     found: set[str] = set()
     for r in readings:
-        found.update(full_name(r), map(family_key, {*r.family, r.whole}))
-        found |= {given_key(r.given[0])} if r.given else set()
-    return frozenset(found)
+        found |= full_name(r)
+        found.update(map(family_key, (*r.family, r.whole)))
+        if r.given:
+            found.add(given_key(r.given[0]))
+    return found
 
 
 @lru_cache(maxsize=1 << 12)
@@ -100,17 +106,17 @@ def plain_number(value: str) -> str:
     return "".join(value.split()).upper().lstrip("0")
 
 
-def full_name(reading: Reading) -> Iterator[str]:
+def full_name(reading: Reading) -> set[str]:
     """The keys of a full name: every family name, and all of them joined, with the given name."""
-    if reading.given:
-        for family in {*reading.family, reading.whole}:
-            for form in _forms(reading.given[0]):
-                yield pair_key(family, form)
+    families = (*reading.family, reading.whole)
+    return {
+        pair_key(f, form) for given in reading.given[:1] for form in _forms(given) for f in families
+    }
 
 
 def pair_key(family: str, given: str) -> str:
     """The key of one family and one given name, the same in either order."""
-    return "n:" + "|".join(sorted((family, given)))
+    return f"n:{family}|{given}" if family < given else f"n:{given}|{family}"
 
 
 def given_key(given: str) -> str:
@@ -130,21 +136,38 @@ def _forms(given: str) -> tuple[str, ...]:
     return (given, *sorted(formal_names(given) - {given})[: _MAX_FORMS - 1])
 
 
-def _reading_keys(reading: Reading, date: str, newborn: bool) -> Iterator[str]:
-    given = () if newborn else reading.given[:1]
-    if not newborn:
-        yield from full_name(reading)
+@lru_cache(maxsize=1 << 14)
+def _firsts(given: str) -> frozenset[str]:
+    """The first letters of how a given name and its forms sound."""
+    return frozenset(sound(form)[:1] for form in _forms(given))
+
+
+def _reading_keys(reading: Reading, date: str, newborn: bool) -> set[str]:
+    found = set() if newborn else full_name(reading)
     if not date:
-        return
-    for word in {*reading.family, *given, *(f for g in given for f in _forms(g))}:
-        yield f"d:{date}{word[:2]}"
-    for family in {sound(f)[:4] for f in (*reading.family, reading.whole)}:
-        for first in {sound(f)[:1] for g in given for f in _forms(g)}:
-            yield f"y:{date[:4]}{family}{first}"
-            yield f"m:{date[4:]}{family}{first}"
+        return found
+    given = "" if newborn or not reading.given else reading.given[0]
+    for word in (*reading.family, *(_forms(given) if given else ())):
+        found.add(f"d:{date}{word[:2]}")
+    year, day = date[:4], date[4:]
+    for family in _families(reading):
+        for first in _firsts(given) if given else ():
+            found.add(f"y:{year}{family}{first}")
+            found.add(f"m:{day}{family}{first}")
+    return found
 
 
-def _sounds(reading: Reading) -> Iterator[str]:
-    for family in {sound(f)[:4] for f in (*reading.family, reading.whole)}:
-        for given in reading.given[:1]:
-            yield f"s:{family}|{sound(given)[:3]}"
+def _families(reading: Reading) -> set[str]:
+    """How its family names sound, each and joined."""
+    return {sound(f)[:4] for f in (*reading.family, reading.whole)}
+
+
+def _sounds(name: Name) -> set[str]:
+    if name.placeholder:
+        return set()
+    return {
+        f"s:{family}|{sound(given)[:3]}"
+        for r in name.readings
+        for given in r.given[:1]
+        for family in _families(r)
+    }

@@ -151,6 +151,7 @@ def swapped(reading: Reading) -> Reading | None:
 
 
 @lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 16)
 def known_date(text: str) -> str:
     """A birth date as `YYYYMMDD`; "" when it is missing, impossible or a well-known default."""
     digits = "".join(c for c in text if c.isascii() and c.isdigit())

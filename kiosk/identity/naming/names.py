@@ -90,8 +90,9 @@ def parse(name: PersonName) -> Name:
     given_text, newborn = _without_newborn(given_text)
     if not given_text and not newborn:
         family_text, newborn = _without_newborn(family_text)
-    family = _lift(words(family_text), suffixes)[:_MAX_TOKENS]
-    given = _lift(words(given_text), suffixes)[:_MAX_TOKENS]
+    family, of_family = _lift(family_text)
+    given, of_given = _lift(given_text)
+    suffixes += of_family + of_given
     return Name(
         readings=_readings(family, given),
         suffix=suffixes[0] if suffixes else "",
@@ -110,13 +111,18 @@ def _alphabetic(name: PersonName) -> tuple[str, str]:
     return family, rest
 
 
-def _lift(group: list[str], suffixes: list[str]) -> list[str]:
-    """The words that name the person; a suffix found on the way is put into `suffixes`."""
+@lru_cache(maxsize=1 << 16)
+def _lift(text: str) -> tuple[list[str], list[str]]:
+    """The words of a component that name the person, and the suffixes found on the way. The lists
+    are kept for the next one: they are read only."""
+    group = words(text)
     kept = [w for w in group if w not in _TITLES and not (w == "MD" and w != group[0])] or group
-    suffixes += [_SUFFIXES[w] for w in kept[1:] if w in _SUFFIXES]
-    return [w for i, w in enumerate(kept) if i == 0 or w not in _SUFFIXES]
+    suffixes = [_SUFFIXES[w] for w in kept[1:] if w in _SUFFIXES]
+    named = [w for i, w in enumerate(kept) if i == 0 or w not in _SUFFIXES]
+    return named[:_MAX_TOKENS], suffixes
 
 
+@lru_cache(maxsize=1 << 16)
 def _without_newborn(given: str) -> tuple[str, str]:
     """A given component without `BABYBOY B` and the like, and the letter in it: "-" when it has
     none, "" for a named person. What is left is a name of the mother."""
@@ -155,6 +161,8 @@ def _reading(family: list[str], given: list[str]) -> Reading:
 def _ideographic(name: PersonName) -> str:
     """The ideographic group, or an alphabetic group that is written in such characters."""
     text = name.ideographic or f"{name.family}{name.given}"
+    if text.isascii():
+        return ""
     plain = fold(text).translate(_KATAKANA)
     found = "".join(c for c in plain if ord(c) >= 0x3040 and c.isalpha())
     return found

@@ -51,7 +51,7 @@ class Authorities:
 
     def __init__(self, connection: Connection) -> None:
         found = run(connection, _AUTHORITIES)
-        self._canonical: dict[str, str] = {row.name: row.canonical for row in found}
+        self._canonical: dict[str, str] = dict(found)
         self._stored = set(self._canonical)
 
     def known(self, identifier: Identifier) -> str:
@@ -110,9 +110,8 @@ class Feed:
         self._changes: dict[str, None] = {}
 
     def _lock(self) -> dict[str, Any]:
-        found = run(self._connection, _STATE).mappings().first()
-        if found is not None:
-            return dict(found)
+        if found := run(self._connection, _STATE):
+            return dict(zip(rows.state.columns.keys(), found[0], strict=True))
         first = {"id": 1, "next_key": 1, "size": 0, "last_message_at": ""}
         self._connection.execute(insert(rows.state), first)
         return first
@@ -160,8 +159,9 @@ class Feed:
         return str(key)
 
     def _load_seen(self, events: Iterable[RegistrationEvent]) -> None:
-        for row in among(self._connection, _numbered, {_key(e)[1] for e in events}):
-            self._seen[row.sender, row.control_id] = row.digest
+        ids = {_key(e)[1] for e in events}
+        for sender, control_id, digest in among(self._connection, _numbered, ids):
+            self._seen[sender, control_id] = digest
 
     def _one(self, event: RegistrationEvent | Refusal, raw: bytes) -> Applied:
         if not isinstance(event, RegistrationEvent):
@@ -206,7 +206,7 @@ class Feed:
                 "disposition": applied.disposition.value,
                 "reason": applied.reason,
                 "exception": applied.exception,
-                "touched": json.dumps(applied.touched),
+                "touched": json.dumps(applied.touched) if applied.touched else "[]",
                 "raw": raw,
             }
         )

@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from kiosk.model.patient import (
@@ -39,6 +40,7 @@ _NOT_A_PATIENT_NUMBER = frozenset(
 _TEMPORARY_FAMILIES = frozenset(
     "trauma unknown unidentified unbekannt emergency anon anonymous nn johndoe janedoe".split()
 )
+_WORD = re.compile(r"[^\W_]+")
 _TEST_FAMILIES = frozenset("test testing testpatient xxtest".split())
 
 
@@ -94,6 +96,8 @@ def number(identifier: Identifier) -> Number:
 
 def keyed(identifiers: tuple[Identifier, ...]) -> tuple[Identifier, ...]:
     """Those that name a patient; all of them when none does by its type."""
+    if _NOT_A_PATIENT_NUMBER.isdisjoint([i.type for i in identifiers]):
+        return identifiers
     return tuple(i for i in identifiers if i.type not in _NOT_A_PATIENT_NUMBER) or identifiers
 
 
@@ -122,7 +126,7 @@ def same_name(a: PersonName, b: PersonName) -> bool:
 def words(names: Iterable[PersonName]) -> frozenset[str]:
     """The words of these names, folded, without initials."""
     text = " ".join(f"{n.family} {n.given} {n.middle} {n.ideographic} {n.phonetic}" for n in names)
-    return frozenset(w for w in re.split(r"[\W_]+", fold(text)) if len(w) > 1 or not w.isascii())
+    return frozenset(w for w in _WORD.findall(fold(text)) if len(w) > 1 or not w.isascii())
 
 
 def is_temporary(record: Record) -> bool:
@@ -214,20 +218,18 @@ def _status(record: Record) -> PatientStatus:
 def encode(record: Record) -> str:
     """The record as compact JSON, its key apart."""
     r = record
-    return json.dumps(
+    return _compact(
         [
             [_identifier(i) for i in r.identifiers],
             [[_identifier(i), at] for i, at in r.prior],
             [_name(n) for n in r.names],
             [_name(n) for n in r.former],
             [r.birth_date, r.sex, r.address, r.telephone, r.mother_birth_name],
-            [int(getattr(r, flag)) for flag in _FLAGS],
+            [*map(int, _flags(r))],
             [r.merged_into, r.merged_at, list(r.linked)],
             [_visit(v) for v in r.visits],
             [r.last_event, r.updated_at],
-        ],
-        ensure_ascii=False,
-        separators=(",", ":"),
+        ]
     )
 
 
@@ -248,7 +250,10 @@ def _as_visit(plain: list[Any]) -> Visit:
     return Visit(number, patient_class, location, starts_at, status, order)
 
 
-_FLAGS = ("deceased", "vip", "protected", "multiple_birth", "temporary", "inactive", "held")
+_flags = attrgetter(
+    "deceased", "vip", "protected", "multiple_birth", "temporary", "inactive", "held"
+)
+_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def decode(key: int, text: str) -> Record:

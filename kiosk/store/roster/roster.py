@@ -154,14 +154,14 @@ class Roster:
         than a disc's names can make, the first thousand count."""
         asked = sorted({rows.hashed(k) for k in keys})[:LONGEST]
         found = among(self._connection, _sharing, asked, limit=limit)
-        return tuple(local_patient(decode(row.id, row.viewed or row.own)) for row in found)
+        return tuple(local_patient(decode(key, viewed or own)) for key, own, viewed in found)
 
     def statistics(self, name_keys: Iterable[str]) -> IndexStatistics:
         """How many records there are, and how many of them carry each of these name keys."""
         wanted = {rows.hashed(name): name for name in name_keys}
         counts = dict.fromkeys(wanted.values(), 0)
-        for row in among(self._connection, _carrying, wanted):
-            counts[wanted[row.key]] = int(row.carriers)
+        for key, carriers in among(self._connection, _carrying, wanted):
+            counts[wanted[key]] = int(carriers)
         return IndexStatistics(self.size(), counts)
 
     def search(self, text: str, birth_date: str = "", limit: int = 20) -> tuple[LocalPatient, ...]:

@@ -200,7 +200,7 @@ def open_sheet(connection: Connection, next_key: int, wanted: Iterable[Number]) 
     keys: set[int] = set()
     asked = set(wanted)
     found = among(connection, _numbered, {value for value, _ in asked})
-    keys |= {row.patient for row in found if (row.value, row.issuer) in asked}
+    keys |= {owner for value, issuer, owner in found if (value, issuer) in asked}
     return open_records(connection, next_key, keys)
 
 
@@ -214,9 +214,9 @@ def open_records(connection: Connection, next_key: int, keys: set[int]) -> Loade
 
 def _load(connection: Connection, loaded: Loaded, keys: set[int]) -> set[int]:
     """Loads these and what is merged into them; the keys that are still missing."""
-    for row in among(connection, _family, sorted(keys)):
-        if row.id not in loaded.sheet.records:
-            loaded.enter(decode(row.id, row.own), row.viewed)
+    for at, own, viewed in among(connection, _family, sorted(keys)):
+        if at not in loaded.sheet.records:
+            loaded.enter(decode(at, own), viewed)
     records = loaded.sheet.records
     above = {r.merged_into for r in records.values() if r.merged_into} - records.keys()
     below = loaded.unfollowed() - keys

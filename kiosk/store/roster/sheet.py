@@ -120,8 +120,11 @@ class Sheet:
 
     def find(self, identifiers: tuple[Identifier, ...]) -> Record | None:
         """The survivor that these numbers resolve to. Raises Refused when they are of two."""
-        owners = (self.owner(i) for i in keyed(identifiers))
-        roots = {self.root(o).key for o in owners if o is not None}
+        roots = {
+            self.root(self.records[key]).key
+            for i in keyed(identifiers)
+            if (key := self.owners.get(number(i))) is not None
+        }
         if len(roots) > 1:
             reason = "The identifiers belong to two different patients."
             raise Refused("ids-of-two-patients", 205, "PID^1^3", reason)

@@ -1,12 +1,13 @@
 """The dozen statements that a message costs, compiled once and handed to the driver as text.
 
-SQLAlchemy compiles them for either database; going through it for each execution would be most of
-what a single message costs (measured), and a live feed commits single messages.
+SQLAlchemy compiles them for either database; executing them through it would be most of the time
+that a single message takes of the processor (measured), and a live feed commits single messages.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from itertools import islice
 from typing import Any, TypeVar
@@ -14,13 +15,13 @@ from typing import Any, TypeVar
 from sqlalchemy import (
     BindParameter,
     Connection,
-    CursorResult,
     Select,
     Table,
     bindparam,
     insert,
 )
 from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.compiler import SQLCompiler
 
@@ -40,10 +41,10 @@ def _portions(values: Iterable[T]) -> Iterator[list[T]]:
         yield part + part[-1:] * ((1 << (len(part) - 1).bit_length()) - len(part))
 
 
-def run(connection: Connection, statement: Executable, **values: object) -> CursorResult[Any]:
-    """Executes it with values for its parameters. Rows are as the driver gives them."""
+def run(connection: Connection, statement: Executable, **values: object) -> list[Any]:
+    """Executes it with values for its parameters. What it returns, as the driver gives it."""
     text, order = _compiled(connection.dialect, statement)
-    return connection.exec_driver_sql(text, tuple(values[name] for name in order))
+    return _driven(connection, text, tuple([values[name] for name in order]))
 
 
 def run_all(
@@ -52,17 +53,17 @@ def run_all(
     """`run` for each of the rows, nothing for none."""
     if rows:
         text, order = _compiled(connection.dialect, statement)
-        connection.exec_driver_sql(text, [tuple(row[name] for name in order) for row in rows])
+        _driven_all(connection, text, [tuple([row[name] for name in order]) for row in rows])
 
 
 def among(
     connection: Connection, query: Listing, values: Iterable[object], **more: object
-) -> Iterator[Any]:
+) -> Iterator[tuple[Any, ...]]:
     """The rows of `query` for these values, however many there are: a thousand at a time."""
     for part in _portions(values):
         text, order, given = _listed(connection.dialect, query, len(part))
         named = {**given, **more, **{f"v{n}": value for n, value in enumerate(part)}}
-        yield from connection.exec_driver_sql(text, tuple(named[name] for name in order))
+        yield from _driven(connection, text, tuple([named[name] for name in order]))
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
@@ -76,7 +77,36 @@ def insert_tuples(connection: Connection, table: Table, rows: Sequence[tuple[obj
     if rows:
         columns = tuple(column.name for column in table.columns)
         text, _ = _compiled(connection.dialect, _insertion(table, columns))
-        connection.exec_driver_sql(text, list(rows))
+        _driven_all(connection, text, list(rows))
+
+
+def _driven(connection: Connection, text: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
+    with _cursor(connection, text) as cursor:
+        cursor.execute(text, values)
+        return list(cursor.fetchall()) if cursor.description else []
+
+
+def _driven_all(connection: Connection, text: str, values: list[tuple[object, ...]]) -> None:
+    with _cursor(connection, text) as cursor:
+        if len(values) == 1:
+            cursor.execute(text, values[0])
+        else:
+            cursor.executemany(text, values)
+
+
+@contextmanager
+def _cursor(connection: Connection, text: str) -> Iterator[Any]:
+    """The driver's own cursor, in the connection's transaction. Raises what SQLAlchemy would."""
+    dbapi = connection.dialect.loaded_dbapi
+    cursor = connection.connection.cursor()
+    try:
+        yield cursor
+    except dbapi.Error as e:
+        raise DBAPIError.instance(
+            text, None, e, dbapi.Error, hide_parameters=True, dialect=connection.dialect
+        ) from e
+    finally:
+        cursor.close()
 
 
 @lru_cache(maxsize=64)
