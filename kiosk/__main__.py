@@ -12,7 +12,17 @@ from typing import Annotated, Any
 import typer
 
 from kiosk import __version__
-from kiosk.cli import adt, governing, importing, inspecting, keeping, proving, receiving, sending
+from kiosk.cli import (
+    adt,
+    governing,
+    importing,
+    inspecting,
+    keeping,
+    people,
+    proving,
+    receiving,
+    sending,
+)
 from kiosk.cli.context import (
     ConfigOption,
     JsonOption,
@@ -38,6 +48,7 @@ app.add_typer(receiving.app, name="inbound")
 app.add_typer(sending.app, name="destination")
 app.add_typer(proving.app, name="audit")
 app.add_typer(governing.app, name="policy")
+app.add_typer(people.app, name="people")
 app.command()(governing.report)
 app.add_typer(keeping.app, name="db")
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from kiosk import adt, delivery, identity, media, sandbox
 from kiosk.cli.context import Context, open_all
+from kiosk.desk.signing import reach_directory
 from kiosk.model.medium import DriveState, MediumKind
 from kiosk.policy import Policy, idle_rules
 from kiosk.store import StoreUnusable
@@ -64,6 +65,7 @@ def run(context: Context) -> Iterator[Check]:
     yield from _receivers(context)
     yield from _destinations(context)
     yield from _procedure_steps(context)
+    yield from _people(context)
 
 
 def report(checks: list[Check]) -> dict[str, Any]:
@@ -338,6 +340,28 @@ def _destinations(context: Context) -> Iterator[Check]:
             yield Check(name, FAIL, problem, f"Check that {where} runs and knows {calling}.")
         else:
             yield Check(name, PASS, f"{where} answers")
+
+
+def _people(context: Context) -> Iterator[Check]:
+    """Who can sign in at the screens."""
+    policy = context.policy.sign_in
+    if not policy.required:
+        said = "Nobody signs in: whoever stands at a screen acts under its desk's role."
+        yield Check("sign-in", WARN, said, "Set sign_in.required = true.")
+        return
+    with context.store.read() as tx:
+        count = len(tx.people.all())
+    if count or policy.directory:
+        yield Check("sign-in", PASS, f"{count} people have an account here")
+    else:
+        fix = "Add the first account: kiosk people add NAME --role it"
+        yield Check("sign-in", WARN, "Nobody can sign in at the screens yet.", fix)
+    if policy.directory is not None:
+        if problem := reach_directory(policy.directory):
+            said = f"The staff directory does not help: {problem}."
+            yield Check("directory", WARN, said, "See [sign_in.directory] in the configuration.")
+        else:
+            yield Check("directory", PASS, f"{policy.directory.url} knows our account")
 
 
 def _procedure_steps(context: Context) -> Iterator[Check]:

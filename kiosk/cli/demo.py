@@ -40,6 +40,8 @@ institution = "Demonstration Hospital"
 station = "kiosk-demo"
 [database]
 state = "{state}"
+[sign_in]
+required = false
 [identity]
 local_issuer = "HOSP"
 [adt]

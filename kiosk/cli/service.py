@@ -73,8 +73,8 @@ def _receivers(policy: Policy) -> Iterator[tuple[str, ...]]:
 # -- the desks ---------------------------------------------------------------------------------
 
 
-def open_desk(context: Context, role: Role, name: str) -> Desk:
-    """The desk of one operator on this station."""
+def open_desk(context: Context, role: Role | None, name: str) -> Desk:
+    """The desk of one operator on this station; without a role of whoever signs in at it."""
 
     def checks() -> Iterator[HealthLine]:
         for line in check.run(context):
@@ -91,7 +91,9 @@ def run_desk(context: Context, which: str, language: str) -> int:
     # Qt is needed here only: an engine on a machine without a display never loads it.
     from kiosk import ui
 
-    desk = open_desk(context, ROLES[which], getpass.getuser())
+    signs_in = context.policy.sign_in.required
+    role, name = (None, "") if signs_in else (ROLES[which], getpass.getuser())
+    desk = open_desk(context, role, name)
     with engine_beside(context):
         return ui.run(desk, which, language)
 
