@@ -116,12 +116,13 @@ def match(
 def engine(
     config: ConfigOption = None,
     beside: Annotated[bool, typer.Option("--beside", hidden=True)] = False,
+    apart: Annotated[bool, typer.Option("--receivers-apart", help="See `inbound serve`.")] = False,
 ) -> None:
     """The service: reads, matches, sends and verifies until it is told to stop (SIGTERM)."""
     from kiosk.cli import service
 
     with opened(config) as context:
-        service.run_engine(context, beside)
+        service.run_engine(context, beside, apart)
 
 
 @app.command()

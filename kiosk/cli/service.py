@@ -15,18 +15,17 @@ from contextlib import contextmanager
 from kiosk import sandbox
 from kiosk.cli import check
 from kiosk.cli.context import Context, fail, say
-from kiosk.cli.receiving import keep_running
+from kiosk.cli.receiving import tend
 from kiosk.desk import Desk, Operator, Role
 from kiosk.desk.snapshots import HealthLine, Mood
 from kiosk.engine import AlreadyRunning, Engine, Site, alone
-from kiosk.policy import Policy
 
 ROLES = {"touch": Role.FRONT_DESK, "him": Role.HIM, "it": Role.IT}
 MOODS = {check.PASS: Mood.GOOD, check.WARN: Mood.CARE, check.FAIL: Mood.STOP}
 DRAIN_SECONDS = 60.0
 
 
-def run_engine(context: Context, beside: bool = False) -> None:
+def run_engine(context: Context, beside: bool = False, receivers_apart: bool = False) -> None:
     """Works until SIGTERM or SIGINT, then drains: a sender ends after the image it is at. One that
     was started `beside` a screen also ends with it: the screen holds the other end of its input."""
     engine = Engine(Site(context.store, context.vault, context.policy, context.store.now))
@@ -37,12 +36,8 @@ def run_engine(context: Context, beside: bool = False) -> None:
     try:
         with alone(context.state):
             engine.recover()
-            receivers = [
-                threading.Thread(target=keep_running, args=(words, context.config, engine))
-                for words in _receivers(context.policy)
-            ]
-            for receiver in receivers:
-                receiver.start()
+            apart = receivers_apart
+            receivers = [] if apart else tend(engine, context.policy, context.config)
             say(f"The engine of {context.policy.site.station} is running.")
             with sandbox.warm():
                 engine.run()
@@ -56,18 +51,6 @@ def _end_with_the_screen(engine: Engine) -> None:
     while os.read(0, 1024):
         pass
     engine.stop()
-
-
-def _receivers(policy: Policy) -> Iterator[tuple[str, ...]]:
-    """The command of each receiver that is switched on."""
-    if policy.adt.enabled:
-        yield "adt", "listen"
-    if policy.inbound.enabled or policy.inbound.reports:
-        yield "inbound", "listen"
-    if policy.stow.enabled:
-        yield "inbound", "stow"
-    if policy.folders.watched:
-        yield "inbound", "watch"
 
 
 # -- the desks ---------------------------------------------------------------------------------

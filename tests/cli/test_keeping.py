@@ -186,7 +186,7 @@ def test_without_a_database_there_is_nothing_to_copy(tmp_path: Path) -> None:
     config = tmp_path / "kiosk.toml"
     config.write_text(f'[database]\nstate = "{tmp_path / "none"}"\n')
     done = db(config, "backup")
-    assert done.exit_code == 1
+    assert done.exit_code == 5
     assert "nothing to copy" in done.output
     assert not (tmp_path / "none").exists()
 
@@ -195,7 +195,7 @@ def test_a_fleets_database_is_left_to_its_own_tools(tmp_path: Path) -> None:
     config = tmp_path / "kiosk.toml"
     config.write_text('[database]\nurl = "postgresql://kiosk@db.example.org/kiosk"\n')
     done = db(config, "backup")
-    assert done.exit_code == 1
+    assert done.exit_code == 5
     assert "pg_dump" in done.output
 
 

@@ -10,6 +10,7 @@ from kiosk.cli.context import fail, state_of
 from kiosk.policy import Policy
 from kiosk.store import StoreUnusable, backups
 
+NOTHING = 5  # the exit code: nothing here that this command could copy
 FLEETS = (
     "The database is a PostgreSQL: its own tools keep it (pg_dump, pg_basebackup), this command "
     "only a kiosk's own file."
@@ -22,7 +23,7 @@ def file_of(policy: Policy) -> Path:
         return state_of(policy) / "kiosk.db"
     kind, _, path = policy.database.url.partition(":///")
     if kind != "sqlite" or not path:
-        fail(FLEETS)
+        fail(FLEETS, code=NOTHING)
     return Path(path)
 
 
@@ -30,7 +31,7 @@ def back_up(policy: Policy, into: Path | None) -> dict[str, Any]:
     """Copies; without a place for it, into `backups/` of the state folder, which is thinned."""
     database = file_of(policy)
     if not database.is_file():
-        fail(f"There is no database at {database} yet: there is nothing to copy.")
+        fail(f"There is no database at {database} yet: there is nothing to copy.", code=NOTHING)
     place = into or state_of(policy) / "backups" / f"kiosk-{stamp()}.db"
     place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:

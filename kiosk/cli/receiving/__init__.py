@@ -2,6 +2,6 @@
 STOW-RS, watched folders."""
 
 from kiosk.cli.receiving.arrivals import app
-from kiosk.cli.receiving.process import keep_running, until_told
+from kiosk.cli.receiving.process import tend, until_told
 
-__all__ = ["app", "keep_running", "until_told"]
+__all__ = ["app", "tend", "until_told"]

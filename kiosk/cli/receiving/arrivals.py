@@ -11,7 +11,7 @@ import typer
 
 from kiosk import delivery, inbound, sandbox
 from kiosk.cli.context import ConfigOption, Context, fail, opened, say
-from kiosk.cli.receiving.process import until_told
+from kiosk.cli.receiving.process import Alone, tend, until_told
 from kiosk.engine import take_report
 from kiosk.model.medium import Medium, MediumKind
 from kiosk.model.work import SENT_HERE, Event, IntakeState
@@ -81,6 +81,19 @@ class Arrivals:
                         tx.journal.write(Event("intake.same-again", intake=intake.id))
                         return
         self._create(medium)
+
+
+@app.command()
+def serve(config: ConfigOption = None) -> None:
+    """All receivers that are switched on, registrations too, each in a process of its own, until
+    SIGTERM. For an engine that was started with --receivers-apart."""
+    with opened(config) as context:
+        told = until_told()
+        threads = tend(Alone(told), context.policy, context.config)
+    say(f"{len(threads)} receivers are kept running." if threads else "No receiver is switched on.")
+    told.wait()
+    for thread in threads:
+        thread.join()
 
 
 @app.command()

@@ -9,17 +9,65 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
-from kiosk.engine import Engine
+from kiosk.policy import Policy
 
 log = logging.getLogger("kiosk.service")
 
 LONGEST_PAUSE = 60.0
 
 
-def keep_running(words: Sequence[str], config: Path | None, engine: Engine) -> None:
+class Service(Protocol):
+    """What the receivers belong to: they end with it."""
+
+    @property
+    def stopping(self) -> bool: ...
+
+    def wait(self, seconds: float) -> None: ...
+
+
+class Alone:
+    """The receivers as a service of their own: it ends when it is told to."""
+
+    def __init__(self, told: threading.Event) -> None:
+        self._told = told
+
+    @property
+    def stopping(self) -> bool:
+        return self._told.is_set()
+
+    def wait(self, seconds: float) -> None:
+        self._told.wait(seconds)
+
+
+def receivers(policy: Policy) -> Iterator[tuple[str, ...]]:
+    """The command of each receiver that is switched on."""
+    if policy.adt.enabled:
+        yield "adt", "listen"
+    if policy.inbound.enabled or policy.inbound.reports:
+        yield "inbound", "listen"
+    if policy.stow.enabled:
+        yield "inbound", "stow"
+    if policy.folders.watched:
+        yield "inbound", "watch"
+
+
+def tend(service: Service, policy: Policy, config: Path | None) -> list[threading.Thread]:
+    """Keeps every receiver that is switched on running: a thread each, which ends when the service
+    stops and the receiver has ended."""
+    threads = [
+        threading.Thread(target=keep_running, args=(words, config, service))
+        for words in receivers(policy)
+    ]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def keep_running(words: Sequence[str], config: Path | None, engine: Service) -> None:
     """Keeps `kiosk WORDS` running in a process of its own, since it reads the wire; returns when
     the engine stops and the receiver has ended."""
     command = [sys.executable, "-m", "kiosk", *words]
