@@ -117,6 +117,23 @@ def test_a_nul_in_a_text_is_no_defect(store: Store) -> None:
         assert tx.roster.search("SM\0TH") == ()
 
 
+def keeps(tx: rooms.Transaction) -> bool:
+    """Whether what this transaction commits outlives a power loss by itself."""
+    if tx.connection.dialect.name == "sqlite":
+        return tx.connection.execute(text("PRAGMA synchronous")).scalar() == 2
+    return tx.connection.execute(text("SHOW synchronous_commit")).scalar() == "on"
+
+
+def test_only_a_claim_waits_for_no_disk(store: Store) -> None:
+    """A lease that a power loss takes is free again; the connection is another's afterwards."""
+    with store.claiming() as tx:
+        assert not keeps(tx)
+    with store.begin() as tx:
+        assert keeps(tx)
+    with store.read() as tx:
+        assert keeps(tx)
+
+
 # -- PostgreSQL ----------------------------------------------------------------------------------
 
 

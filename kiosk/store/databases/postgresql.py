@@ -53,8 +53,11 @@ def _prepare(connection: Any, _record: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    if connection.get_execution_options().get("kiosk_begin", "write") == "write":
+    kind = connection.get_execution_options().get("kiosk_begin", "write")
+    if kind == "write":
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITE_LOCK})")
+    elif kind == "claim":  # a lease that a power loss takes is free again, as it should be
+        connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
 
 
 def problem(connection: Connection) -> str:
