@@ -33,11 +33,13 @@ def back_up(policy: Policy, into: Path | None) -> dict[str, Any]:
     if not database.is_file():
         fail(f"There is no database at {database} yet: there is nothing to copy.", code=NOTHING)
     place = into or state_of(policy) / "backups" / f"kiosk-{stamp()}.db"
-    place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
+        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         backups.copy(database, place)
     except StoreUnusable as e:
         fail(str(e))
+    except OSError as e:
+        fail(f"{place.parent} cannot be made ({e.strerror}). Check disk and permissions.")
     found = backups.examine(place)
     if found.problem:
         fail(f"{place}: the copy {found.problem}, and so is the database. Keep both; see a backup.")
