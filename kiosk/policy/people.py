@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from kiosk.policy.sections import LOOPBACK, Section
 
-RoleName = Literal["front-desk", "him", "him-lead", "it", "auditor"]
+RoleName = Literal["front-desk", "nurse", "radiologist", "him", "him-lead", "it", "auditor"]
 
 
 class Group(Section):

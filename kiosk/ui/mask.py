@@ -40,12 +40,15 @@ class Watch(QObject):
 
 
 class Mask(QWidget):
-    """Covers the window; the work goes on underneath. One press and the step is back."""
+    """Covers the window; the work goes on underneath. One press and the step is back. Where people
+    sign in it counts `seconds` down, then says `ran_out`: the screen locks."""
 
     lifted = Signal()
+    ran_out = Signal()
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Look, seconds: int = 0) -> None:
         super().__init__()
+        self._look, self._left = look, seconds
         self.setProperty("role", "screen")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setStyleSheet(look.theme.style())
@@ -53,16 +56,42 @@ class Mask(QWidget):
         layout = column(self, spacing=look.theme.px("pad"))
         layout.addStretch(2)
         layout.addWidget(Picture(look.theme, "clock", "accent", 24.0), 0, middle)
-        for text, kind in (("label.still-there", "huge"), ("label.covered", "lead")):
-            line = Line.wrapped(look.words(text), kind)
+        self._countdown = Line.wrapped("", "large")
+        texts = ("label.still-there", "huge"), ("label.covered", "lead")
+        lines = [Line.wrapped(look.words(text), kind) for text, kind in texts]
+        for line in (lines[0], self._countdown, lines[1]):
             line.setAlignment(middle)
             layout.addWidget(line)
-        self.yes = Button(look, look.words("button.still-here"), self.lifted.emit, "main", "good")
+        self.yes = Button(look, look.words("button.still-here"), self._lift, "main", "good")
         layout.addWidget(self.yes, 0, middle)
         layout.addStretch(3)
+        self._timer = QTimer(self)
+        self._timer.setInterval(1000)
+        self._timer.timeout.connect(self.tick)
+        self._countdown.setVisible(bool(seconds))
+        if seconds:
+            self._say()
+            self._timer.start()
+
+    def tick(self) -> None:
+        """A second has passed."""
+        self._left -= 1
+        if self._left > 0:
+            self._say()
+        else:
+            self._timer.stop()
+            self.yes.setEnabled(False)
+            self.ran_out.emit()
+
+    def _say(self) -> None:
+        self._countdown.setText(self._look.words("label.locking", n=self._left))
+
+    def _lift(self) -> None:
+        self._timer.stop()
+        self.lifted.emit()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in ENTER:
-            self.lifted.emit()
+        if event.key() in ENTER and self.yes.isEnabled():
+            self._lift()
         else:
             super().keyPressEvent(event)

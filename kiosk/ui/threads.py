@@ -56,6 +56,11 @@ class Reader(QObject):
     def start(self) -> None:
         self._thread.start()
 
+    @property
+    def query(self) -> Query:
+        """What the open screen asks."""
+        return self._query
+
     def open(self, query: Query) -> None:
         self._query = query
         self.now()

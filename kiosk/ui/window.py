@@ -9,20 +9,26 @@ from PySide6.QtCore import QCoreApplication, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QKeyEvent
 from PySide6.QtWidgets import QFrame, QStackedWidget, QWidget
 
+from kiosk.desk import Refused
+from kiosk.desk.roles import Doing
 from kiosk.desk.snapshots import (
     CompareSnapshot,
     DeliveriesSnapshot,
+    Header,
     HealthSnapshot,
     Idle,
     Message,
     Mood,
     Notice,
+    PeopleSnapshot,
+    SignIn,
     TouchSnapshot,
     WorklistSnapshot,
     say,
 )
+from kiosk.ui.entrance import Door, SignInScreen
 from kiosk.ui.him import CompareScreen, WorklistScreen
-from kiosk.ui.it import DeliveriesScreen, HealthScreen
+from kiosk.ui.it import DeliveriesScreen, HealthScreen, PeopleScreen
 from kiosk.ui.mask import IDLE_SECONDS, Mask, Watch
 from kiosk.ui.parts.cells import Button, Look, NoticePanel, column, row
 from kiosk.ui.parts.frame import Screen
@@ -37,6 +43,8 @@ DESK_SCREENS: dict[type, type[Screen]] = {
     CompareSnapshot: CompareScreen,
     HealthSnapshot: HealthScreen,
     DeliveriesSnapshot: DeliveriesScreen,
+    PeopleSnapshot: PeopleScreen,
+    SignIn: SignInScreen,
 }
 SAID_FOR_MS = 8000
 
@@ -64,6 +72,7 @@ class Window(QWidget):
             "language": self._speak,
             "theme": self._next_palette,
         }
+        self.door = Door(self, query)
         self.setWindowTitle("Kiosk")
         self.setProperty("role", "window")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -75,7 +84,7 @@ class Window(QWidget):
         self._hush.setSingleShot(True)
         self._hush.timeout.connect(self.unsay)
         self.reader.fresh.connect(self.present)
-        self.reader.refused.connect(self.say)
+        self.reader.refused.connect(self.door.refused)
         self.hands.done.connect(self._done)
         self.broke.connect(self._broken)
 
@@ -90,8 +99,9 @@ class Window(QWidget):
         """The snapshot on its screen, which is made when it is first needed."""
         self.snapshot = snapshot
         kind = kind_of(snapshot)
-        if kind is Idle:
+        if kind in (Idle, SignIn):
             self.uncover()
+        self.dressed(snapshot.header)
         if kind not in self.screens:
             screen = self.screen_for(kind)(self.look)
             screen.asked.connect(self.ask)
@@ -104,7 +114,11 @@ class Window(QWidget):
         if changed:
             self.unsay()
             screen.greet()
+            self.door.came(kind)
             self.left(kind)
+
+    def dressed(self, header: Header) -> None:
+        """Hook for what stands around the screens: it fits whoever is signed in."""
 
     def left(self, kind: type) -> None:
         """Hook for when another kind of screen than before has come up."""
@@ -119,10 +133,11 @@ class Window(QWidget):
 
     def cover(self) -> None:
         """K10: nothing of the screen can be seen or read out until somebody says yes."""
-        if self._mask is not None or self.snapshot is None or kind_of(self.snapshot) is Idle:
+        if self._mask is not None or self.snapshot is None or not self.door.covers():
             return
-        self._mask = Mask(self.look)
+        self._mask = Mask(self.look, self.door.lock_seconds)
         self._mask.lifted.connect(self.uncover)
+        self._mask.ran_out.connect(self.door.lock)
         self.stack.hide()
         self.layout().addWidget(self._mask)
         self._mask.show()
@@ -147,6 +162,7 @@ class Window(QWidget):
             self.say(refusal)
         else:
             self.answered(command)
+        self.door.done(command, refusal is not None)
         self.reader.now()
 
     def answered(self, command: str) -> None:
@@ -203,7 +219,7 @@ class Window(QWidget):
         if event.key() == Qt.Key.Key_F9:
             self._next_palette()
         elif event.key() == Qt.Key.Key_F8:
-            self.cover()
+            self.door.lock() if self.door.signed_in else self.cover()
         else:
             super().keyPressEvent(event)
 
@@ -245,17 +261,41 @@ class TouchWindow(Window):
             self._follow()
 
     def screen_for(self, kind: type) -> type[Screen]:
-        return SCREENS[kind]
+        return SignInScreen if kind is SignIn else SCREENS[kind]
 
 
 QUERIES: dict[str, Query] = {
     "worklist": lambda d: d.worklist(),
     "deliveries": lambda d: d.deliveries(),
     "health": lambda d: d.health(),
+    "people": lambda d: d.people(),
 }
 LEAVES = frozenset({"resolve", "recall", "propose_recall", "keep_sent"})  # back to the worklist
-RAIL_ICONS = {"worklist": "list", "deliveries": "send", "health": "health"}
-RAILS = {"him": ("worklist",), "it": ("health", "deliveries")}
+RAIL_ICONS = {"worklist": "list", "deliveries": "send", "health": "health", "people": "people"}
+RAILS = {"him": ("worklist", "deliveries"), "it": ("health", "deliveries", "people")}
+NEEDS = {
+    "worklist": Doing.SEE_WORKLIST,
+    "deliveries": Doing.SEE_HEALTH,
+    "health": Doing.SEE_HEALTH,
+    "people": Doing.PEOPLE,
+}
+
+
+def home_of(places: tuple[str, ...]) -> Query:
+    """The first of the places that whoever is signed in may see; before that K2."""
+
+    def ask(desk: Any) -> object:
+        if desk.operator.role is None:
+            return desk.entrance()
+        for place in places[:-1]:
+            try:
+                return QUERIES[place](desk)
+            except Refused as refusal:
+                if refusal.message.id != "KX-410":
+                    raise
+        return QUERIES[places[-1]](desk)
+
+    return ask
 
 
 class DeskWindow(Window):
@@ -263,17 +303,16 @@ class DeskWindow(Window):
 
     def __init__(self, desk: Guarded, look: Look, which: str) -> None:
         places = RAILS[which]
-        super().__init__(desk, look, QUERIES[places[0]])
+        self._buttons: dict[str, Button] = {}
+        super().__init__(desk, look, home_of(places))
         self.local |= {"open-case": self._open_case, "show-worklist": self._worklist}
         self._places = places
-        self._buttons: dict[str, Button] = {}
         layout = row(self)
-        if len(places) > 1:
-            layout.addWidget(self._rail())
+        self.rail = self._rail()
+        layout.addWidget(self.rail)
         layout.addWidget(self.stack, 1)
         self.setStyleSheet(look.theme.style())
-        if places[0] == "health":
-            self.hands.do("check")
+        self._looks = places[0] == "health"
 
     def _rail(self) -> QFrame:
         theme, rail = self.look.theme, QFrame()
@@ -289,7 +328,24 @@ class DeskWindow(Window):
             self._buttons[place] = button
             layout.addWidget(button)
         layout.addStretch(1)
+        self._out = Button(self.look, self.look.words("button.sign-out"), self._sign_out, "rail")
+        layout.addWidget(self._out)
         return rail
+
+    def _sign_out(self) -> None:
+        self.hands.do("sign_out")
+
+    def dressed(self, header: Header) -> None:
+        """The places that this person may go to, and the way out where people sign in."""
+        if self._looks and Doing.SEE_HEALTH in header.may:
+            self._looks = False
+            self.hands.do("check")
+        shown = [place for place in self._places if NEEDS[place] in header.may]
+        for place, button in self._buttons.items():
+            button.setVisible(place in shown)
+        self._out.setVisible(header.signs_in)
+        leads = len(shown) > 1 or header.signs_in
+        self.rail.setVisible(leads and header.role is not None)
 
     def go(self, place: str) -> None:
         for name, button in self._buttons.items():

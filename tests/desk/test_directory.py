@@ -200,7 +200,7 @@ def test_where_the_policy_allows_it_the_last_yes_counts_for_so_long(
     desk.sign_in(SECRETS["anna"], "anna")
     caution = desk.worklist().header.caution
     assert caution is not None
-    assert (caution.id, caution.values["n"]) == ("access.cached", 11)
+    assert (caution.id, caution.values["n"]) == ("caution.cached", 11)
     desk.sign_out()
     said = []
     for name, secret in (("anna", "a guess"), ("berta", SECRETS["berta"])):

@@ -50,7 +50,7 @@ def opened(qtbot: QtBot) -> Opened:
         size: tuple[int, int] = (1280, 1024),
     ) -> Screen:
         touch = isinstance(snapshot, TouchSnapshot)
-        kinds: dict[type, type[Screen]] = {**SCREENS, **DESK_SCREENS}
+        kinds: dict[type, type[Screen]] = {**DESK_SCREENS, **SCREENS}
         kind = kinds[type(snapshot.body) if touch else type(snapshot)]
         screen = kind(look("touch" if touch else "desk", palette, language))
         qtbot.addWidget(screen)

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 
 from kiosk.desk.roles import Role, everything
 from kiosk.desk.snapshots import (
+    Asks,
     CandidateColumn,
     CompareSnapshot,
     DeliveriesSnapshot,
@@ -29,6 +30,8 @@ from kiosk.desk.snapshots import (
     Notice,
     PatientCard,
     PatientLine,
+    PeopleSnapshot,
+    PersonRow,
     Phase,
     Place,
     Problem,
@@ -38,6 +41,7 @@ from kiosk.desk.snapshots import (
     Result,
     SamePerson,
     SentCase,
+    SignIn,
     Stage,
     StudyLine,
     TouchBody,
@@ -227,11 +231,19 @@ FOUND = (
     PatientCard(JOHN_HERE),
 )
 TOUCH: dict[str, TouchBody] = {
+    "K2-name": SignIn(verdict=say("verdict.scans-unnamed"), emergency=True),
+    "K2-pin": SignIn(Asks.PIN, "Operator 214"),
+    "K2-password": SignIn(Asks.PASSWORD, "berta.smith"),
+    "K2-locked": SignIn(locked="Operator 214", emergency=True),
+    "K2-first-run": SignIn(notices=(Notice(Mood.CARE, say("KX-408")),)),
     "K3-find": Find(7),
     "K3-found": Find(7, "DOE", FOUND),
     "K3-nobody": Find(7, "XYLOPH"),
     "K3-feed-old": Find(7, notices=(Notice(Mood.CARE, say("KX-502", n=31)),)),
     "K1-idle": Idle(DRIVES),
+    "K1-before-sign-in": Idle(DRIVES),
+    "K1-signed-in": Idle(DRIVES),
+    "K1-directory-away": Idle(DRIVES),
     "K1-one-drive-sick": Idle(
         (DRIVES[0], replace(DRIVES[1], state=DriveState.SICK)), (Notice(Mood.NOTE, say("KX-150")),)
     ),
@@ -301,7 +313,15 @@ STEPS = {"K3": 1, "K5": 1, "K6": 2, "K7": 2, "K8": 3, "K9": 3}
 
 def touch(name: str) -> TouchSnapshot:
     step = STEPS.get(name.split("-")[0], 0)
-    return TouchSnapshot(header(step=step, steps=3 if step else 0), TOUCH[name])
+    above = header(step=step, steps=3 if step else 0)
+    if name in ("K1-before-sign-in",) or name.startswith("K2"):
+        above = replace(above, operator="", role=None, may=frozenset(), signs_in=True)
+    if name in SIGNED_IN:
+        above = replace(above, signs_in=True, caution=SIGNED_IN[name])
+    return TouchSnapshot(above, TOUCH[name])
+
+
+SIGNED_IN = {"K1-signed-in": None, "K1-directory-away": say("caution.cached", n=3)}
 
 
 # -- HIM -------------------------------------------------------------------------------------
@@ -576,7 +596,38 @@ HEALTH = HealthSnapshot(
     Mood.STOP,
     AT,
 )
-IT: dict[str, HealthSnapshot | DeliveriesSnapshot] = {
+PEOPLE = PeopleSnapshot(
+    header(Role.IT),
+    (
+        PersonRow(
+            *(1, "Operator 214", "Anna Smith", Role.FRONT_DESK, "local", "active"),
+            pin=True,
+            badge=True,
+            last_at=AT,
+        ),
+        PersonRow(
+            *(2, "berta.jones", "Berta Jones", Role.HIM_LEAD, "directory", "active"),
+            last_at=AT,
+            locked_until=AT,
+        ),
+        PersonRow(3, "nora", "", Role.HIM, "local", "active"),
+        PersonRow(4, "old.hand", "Olaf Hand", Role.IT, "local", "locked", password=True),
+    ),
+    (
+        Notice(
+            Mood.STOP,
+            say(
+                "KX-418",
+                who="emergency: Dr. Rose",
+                place="Kiosk 3",
+                time=datetime(2026, 11, 24, 10, 30, tzinfo=UTC),
+                why="trauma, nobody of the desk was there",
+            ),
+        ),
+    ),
+)
+IT: dict[str, HealthSnapshot | DeliveriesSnapshot | PeopleSnapshot] = {
+    "A3-people": PEOPLE,
     "A1-health": HEALTH,
     "A1-all-well": replace(HEALTH, lines=HEALTH.lines[3:], overall=Mood.GOOD),
     "D4-deliveries": DELIVERIES,

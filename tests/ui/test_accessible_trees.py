@@ -18,6 +18,9 @@ from tests.ui.test_pictures import SNAPSHOTS
 TREES = Path(__file__).parent / "trees"
 SCREENS = (
     "K1-idle",
+    "K2-name",
+    "K2-pin",
+    "A3-people",
     "K3-found",
     "K5-reading",
     "K7-small",

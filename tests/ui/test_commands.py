@@ -16,7 +16,7 @@ from tests.ui.conftest import Opened
 from tests.ui.test_pictures import SNAPSHOTS
 
 # What the window does itself (its `local` commands): another screen, language or palette.
-WINDOWS = {"find", "show-touch", "language", "theme", "open-case", "show-worklist"}
+WINDOWS = {"find", "show-touch", "language", "theme", "open-case", "show-worklist", "start"}
 
 
 def pressed(screen: Any) -> list[tuple[str, dict[str, Any]]]:

@@ -166,7 +166,7 @@ class SigningIn:
         who = EMERGENCY.format(name=name.strip()[:64])
         with self._writing() as tx:
             tx.journal.write(self._event("access.emergency", who, reason=reason.strip()[:200]))
-        self._enter(Session(0), Operator(who, Role.FRONT_DESK, say("access.emergency")))
+        self._enter(Session(0), Operator(who, Role.FRONT_DESK, say("caution.emergency")))
 
     # -- who it is -------------------------------------------------------------------------
 
@@ -273,7 +273,7 @@ class SigningIn:
         tx.people.signed_in(person, how)
         tx.journal.write(self._event(kind, person.name, **data))
         age = max(0, round((self._now().timestamp() - person.verified_at) / 3600))
-        caution = say("access.cached", n=age) if how == "cached" else None
+        caution = say("caution.cached", n=age) if how == "cached" else None
         self._enter(Session(person.id), Operator(person.name, Role(person.role), caution))
 
     def _enter(self, session: Session, operator: Operator) -> None:

@@ -166,8 +166,11 @@ def _head_line(look: Look, layout: QHBoxLayout, header: Header) -> None:
     if header.steps:
         layout.addWidget(Line(words("label.step", n=header.step, m=header.steps), "muted"))
         layout.addStretch(1)
-    layout.addWidget(Picture(theme, "person", "muted", 5.4))
-    layout.addWidget(Line(safe(header.operator, 24), "muted"))
+    if header.caution is not None:
+        layout.addWidget(Line(words.say(header.caution), "small", "care", elide=True), 4)
+    if header.operator:
+        layout.addWidget(Picture(theme, "person", "muted", 5.4))
+        layout.addWidget(Line(safe(header.operator, 32), "muted"))
     layout.addWidget(Line(clock(header.at), "strong"))
 
 
@@ -201,6 +204,9 @@ class DeskScreen(Screen):
         line.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._head.addWidget(line)
         self._head.addStretch(1)
+        if header.caution is not None:
+            caution = Line(self.look.words.say(header.caution), "small", "care", elide=True)
+            self._head.addWidget(caution, 2)
         self._head.addWidget(Line(safe(header.site, 40), "strong"))
         self._head.addWidget(Picture(self.look.theme, "person", "muted", 4.0))
         self._head.addWidget(Line(safe(header.operator, 24), "muted"))

@@ -68,7 +68,18 @@ class IdleScreen(TouchScreen):
             button.setChecked(self.look.words.language.startswith(code))
             buttons.append(button)
         theme = self.button("button.theme", "theme", kind="", icon="theme")
-        self.foot(*buttons, right=(theme,))
+        header = self._header
+        if header is None or not header.signs_in:
+            self.foot(*buttons, right=(theme,))
+        elif header.role is None:
+            self.foot(*buttons, right=(theme,), main=self.button("button.start", "start", "main"))
+        else:
+            out = self.button("button.sign-out", "sign-out", kind="")
+            self.foot(*buttons, right=(out, theme))
+
+    def scanned(self, number: str) -> None:
+        """A badge, before anybody has touched the screen."""
+        self.ask("badge", number=number)
 
 
 def _centred(text: str, kind: str) -> Line:
