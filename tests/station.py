@@ -96,6 +96,9 @@ def station(folder: Path, *destinations: str, more: str = "") -> Iterator[Statio
     config = folder / "kiosk.toml"
     config.write_text(
         f"""
+[relevance]
+previews = false
+
 [site]
 name = "Test Hospital"
 [database]

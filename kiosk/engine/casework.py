@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from kiosk import coercion, identity
+from kiosk.engine.choosing import judge
 from kiosk.engine.consulting import named_for
 from kiosk.engine.parts import Settlement, Site
 from kiosk.model.content import InstanceStatus, Study
@@ -22,6 +23,7 @@ from kiosk.model.matching import (
 )
 from kiosk.model.patient import Identifier, LocalPatient, PatientIdentity, PatientStatus
 from kiosk.model.plain import to_plain
+from kiosk.model.relevance.choice import Choice
 from kiosk.model.work import Case, CaseState
 from kiosk.policy import Route
 from kiosk.store import Held, Lease, Parcel, Transaction
@@ -54,6 +56,7 @@ def match(site: Site, case: Case) -> Settlement:
 
     def settle(tx: Transaction, held: Lease) -> None:
         tx.cases.matched(held, proposal, resolution, () if resolution else reasons or proposal.why)
+        judge(tx, site, case, resolution)
 
     return settle
 
@@ -165,20 +168,86 @@ def release(site: Site, case: Case) -> Settlement:
         if _resolution_now(tx, site, case, decided) != (resolution, ""):
             tx.cases.unclaim(held, site.now())  # the plan is another patient's by now: once more
             return
+        judge(tx, site, case, resolution)
+        if tx.choices.is_open(case.id):
+            tx.cases.unclaim(held, site.now() + timedelta(hours=1))  # or when it is chosen
+            return
+        unwanted = tx.choices.unwanted(case.id)
         earlier = _brought_in_before(tx, case, resolution)
         queued = 0
         for row, study, plan in plans:
             if study != tx.cases.study(row):
                 tx.recalls.renamed(row, study)
             tx.cases.set_plan(row, to_plain(plan))
-            if site.policy.procedure_step.host:
-                tx.steps.begin(case.id, row, f"2.25.{uuid.uuid4().int}")
-            for route in _routes(tx, site, study, resolution):
-                _queue(tx, site, case, (row, study), route, earlier)
-                queued += 1
+            if row not in unwanted:
+                queued += _send_out(tx, site, case, (row, study), resolution, earlier)
         tx.cases.released(held, queued, resolution)
+        if unwanted:
+            tx.end_case(case.id)
 
     return settle
+
+
+def release_late(site: Site, choice: Choice) -> Settlement:
+    """A study that was chosen, or let go by triage, after others of its case had gone out: as the
+    patient is registered now."""
+    row = choice.study
+    with site.store.read() as tx:
+        case = tx.cases.get(choice.case)
+        assert case.resolution is not None
+        decided = case.resolution
+        resolution, why = _resolution_now(tx, site, case, decided)
+        patient, order = tx.cases.patient(case), _order(tx, site, resolution)
+        study = dict(_named(tx, site, case))[row]
+        reason = "CORRECT" if tx.recalls.rejected_uids(case.id) else "COERCE"
+    if why:
+        return lambda tx, held: tx.choices.fail(held, why)
+    at = site.now().isoformat(timespec="microseconds")
+    try:
+        plan = coercion.plan(patient, study, resolution, site.policy, at, order, reason)
+    except CoercionRefused as e:
+        refusal = str(e)
+        return lambda tx, held: tx.choices.fail(held, refusal)
+
+    def settle(tx: Transaction, held: Lease) -> None:
+        now = tx.cases.get(case.id)
+        same = _resolution_now(tx, site, case, decided) == (resolution, "")
+        if not same or now.resolution != decided or now.state not in SENT:
+            tx.choices.settle(held, False, site.now())
+            return
+        tx.more_of(case.id)
+        tx.cases.set_plan(row, to_plain(plan))
+        earlier = _brought_in_before(tx, case, resolution)
+        _send_out(tx, site, case, (row, study), resolution, earlier)
+        tx.choices.settle(held, True)
+
+    return settle
+
+
+SENT = (CaseState.RELEASED, CaseState.DONE)
+
+
+def _send_out(
+    tx: Transaction,
+    site: Site,
+    case: Case,
+    found: tuple[int, Study],
+    resolution: Resolution,
+    earlier: list[int],
+) -> int:
+    """Queues one study for its archives: for how many."""
+    row, study = found
+    if site.policy.procedure_step.host:
+        tx.steps.begin(case.id, row, f"2.25.{uuid.uuid4().int}")
+    routes = _routes(tx, site, study, resolution)
+    if row in (overrides := tx.choices.overrides(case.id)):
+        to, by = overrides[row]
+        whole = frozenset(range(len(study.series)))
+        routes = tuple(Route(name, whole, f"triage ({by})") for name in to)
+    for route in routes:
+        _queue(tx, site, case, (row, study), route, earlier)
+    tx.choices.released((row,))
+    return len(routes)
 
 
 def _order(tx: Transaction, site: Site, resolution: Resolution) -> ImportOrder | None:

@@ -7,6 +7,8 @@
 | match   | Case     | OPEN       | RESOLVED, AWAITING         | cpu              |
 | people  | Case     | AWAITING   | RESOLVED, REJECTED         | the desk         |
 | release | Case     | RESOLVED   | RELEASED, AWAITING         | cpu              |
+| late    | study    | CHOSEN     | (it is queued, too)        | cpu              |
+| picture | wish     |            | (its pictures are made)    | pictures         |
 | send    | Delivery | QUEUED     | SENT, HELD                 | its destination  |
 | prove   | Delivery | SENT       | COMMITTED, QUEUED, HELD    | its destination  |
 | purge   | Intake   | CLOSED     | (its bytes are gone)       | cpu              |
@@ -27,7 +29,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from kiosk.engine import casework, delivering, reading
+from kiosk.engine import casework, choosing, delivering, reading
 from kiosk.engine.parts import Settlement, Site
 from kiosk.model.work import CaseState, DeliveryState, IntakeState
 from kiosk.store import Lease, Transaction
@@ -73,6 +75,20 @@ READ = _intake("read", IntakeState.RECEIVED, reading.read)
 CATALOG = _intake("catalog", IntakeState.READ, reading.catalog)
 MATCH = _case("match", CaseState.OPEN, casework.match)
 RELEASE = _case("release", CaseState.RESOLVED, casework.release)
+LATE = Step(
+    "late",
+    lambda tx, owner: tx.choices.claim(owner, LEASE_SECONDS),
+    lambda site, unit, _stopping: casework.release_late(site, unit),
+    lambda tx, held: tx.choices.extend(held, LEASE_SECONDS),
+    lambda tx, held, code: tx.choices.fail(held, code),
+)
+PICTURE = Step(
+    "picture",
+    lambda tx, owner: tx.pictures.claim(owner, LEASE_SECONDS),
+    choosing.make_pictures,
+    lambda tx, held: tx.pictures.extend(held, LEASE_SECONDS),
+    lambda tx, held, _code: tx.pictures.granted(held),
+)
 TELL = Step(
     "tell",
     lambda tx, owner: tx.steps.claim(owner, LEASE_SECONDS),

@@ -114,6 +114,9 @@ def catalog(site: Site, intake: Intake) -> Settlement:
             for patient in found.patients
         )
         tx.intakes.add_attachments(held.id, found.attachments, cases)
+        for case in cases:
+            if case is not None and site.policy.relevance.previews:
+                tx.pictures.wish(case)
 
     return settle
 
@@ -178,4 +181,9 @@ def purge(site: Site, intake: Intake) -> Settlement:
     if due > site.now():
         return lambda tx, held: tx.intakes.unclaim(held, due)
     site.vault.purge(intake.ticket)
-    return lambda tx, held: tx.intakes.purged(held)
+
+    def settle(tx: Transaction, held: Lease) -> None:
+        tx.pictures.drop_all(intake.id)
+        tx.intakes.purged(held)
+
+    return settle

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from kiosk.engine import pipeline
+from kiosk.engine.choosing import expire
 from kiosk.engine.consulting import consult
 from kiosk.engine.drives import Drives
 from kiosk.engine.parts import Settlement, Site
@@ -63,10 +64,12 @@ class Engine:
         self._lock = threading.Lock()
         self._pulse = Pulse()
         self._drives = Drives(site, self._safely)
-        cpu = (pipeline.CATALOG, pipeline.MATCH, pipeline.RELEASE, pipeline.PURGE)
+        release = (pipeline.RELEASE, pipeline.LATE)
+        cpu = (pipeline.CATALOG, pipeline.MATCH, *release, pipeline.PURGE)
         self._resources: dict[str, tuple[Step, ...]] = {
             **{f"reader:{n}": (pipeline.READ,) for n in range(READERS)},
             "cpu": cpu,
+            "pictures": (pipeline.PICTURE,),
             **{f"destination:{d.name}": pipeline.deliver(d.name) for d in site.policy.destination},
         }
         if site.policy.procedure_step.host:
@@ -80,14 +83,23 @@ class Engine:
             tx.deliveries.free(self.site.station)
             tx.recalls.free(self.site.station)
             tx.steps.free(self.site.station)
+            tx.choices.free(self.site.station)
+            tx.pictures.free(self.site.station)
         self.site.mounts.release_left_over()
 
     def run_once(self) -> bool:
-        """Every step at most once, in the caller's thread; whether any had something to do."""
+        """Every step at most once, in the caller's thread; whether any had something to do. Nobody
+        waits for pictures here: the service makes them."""
         steps = dict.fromkeys(step for steps in self._resources.values() for step in steps)
-        worked = [revisit(self.site), *(self._take(step) for step in steps)]
+        del steps[pipeline.PICTURE]
+        worked = [revisit(self.site), expire(self.site)]
+        worked += [self._take(step) for step in steps]
         worked += [consult(self.site, source) for source in self.site.policy.source]
         return any(worked)
+
+    def picture_once(self) -> bool:
+        """Fulfils one wish for pictures; whether there was one."""
+        return self._take(pipeline.PICTURE)
 
     def run(self) -> None:
         """Works until `stop()`; returns when every step at work has ended."""
@@ -170,7 +182,7 @@ class Engine:
 
     def _look_around(self) -> bool:
         self._drives.tend()
-        return revisit(self.site)
+        return revisit(self.site) or expire(self.site)
 
     def _safely(self, work: Callable[[], bool]) -> bool:
         """A thread of the engine ends when it is told to, never by a defect: what it does not do

@@ -2,6 +2,7 @@
 change of state is one transaction with its journal line."""
 
 from kiosk.store.cases import Outline
+from kiosk.store.choosing import Wish
 from kiosk.store.database import DatabaseBusy, Store, StoreUnusable, Transaction, open
 from kiosk.store.deliveries import Held, Parcel
 from kiosk.store.lease import Lease, LeaseLost
@@ -28,6 +29,7 @@ __all__ = [
     "Transaction",
     "TryRow",
     "Vault",
+    "Wish",
     "login_of",
     "open",
 ]

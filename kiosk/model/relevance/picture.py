@@ -92,6 +92,19 @@ class Picture:
         return size if min(self.width, rows) > 0 and size <= MOST_BYTES else 0
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A picture to be made: frame `frame`, from 0, of an instance as the catalog has it."""
+
+    position: int
+    file: int
+    frame: int
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    pixel_offset: int
+    small: bool = False
+
+
 DEPTH = {PictureKind.GREY: 2, PictureKind.COLOUR: 3, PictureKind.SHOWN: 1, PictureKind.WAVE: 2}
 
 

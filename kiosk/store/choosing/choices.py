@@ -61,19 +61,26 @@ class Choices:
             raise KeyError(study_id)
         return _choice(row)
 
-    def standing(self, *standings: Standing, limit: int = 500) -> tuple[Choice, ...]:
-        """Every study that stands so, oldest first."""
-        query = select(table).where(table.c.standing.in_(standings)).order_by(table.c.id)
+    def standing(
+        self, *standings: Standing, limit: int = 500, newest: bool = False
+    ) -> tuple[Choice, ...]:
+        """Every study that stands so, oldest first, or `newest`."""
+        order = table.c.id.desc() if newest else table.c.id
+        query = select(table).where(table.c.standing.in_(standings)).order_by(order)
         return tuple(_choice(row) for row in self._connection.execute(query.limit(limit)))
 
     def is_open(self, case_id: int) -> bool:
         """Whether somebody is still to choose."""
         return any(each.standing is Standing.OPEN for each in self.of_case(case_id))
 
-    def wants(self, case_id: int) -> Callable[[int], bool]:
-        """Whether a study of this case, by its row, is to go out now."""
-        standing = {each.study: each.standing for each in self.of_case(case_id)}
-        return lambda row: standing.get(row, Standing.CHOSEN) is Standing.CHOSEN
+    def unwanted(self, case_id: int) -> frozenset[int]:
+        """The studies of this case, by their rows, that do not go out now."""
+        chosen = Standing.CHOSEN
+        return frozenset(c.study for c in self.of_case(case_id) if c.standing is not chosen)
+
+    def overrides(self, case_id: int) -> dict[int, tuple[tuple[str, ...], str]]:
+        """Where triage sent studies against the rules, and who did: by the study's row."""
+        return {c.study: (c.to, f"{c.by}: {c.reason}") for c in self.of_case(case_id) if c.to}
 
     def ended(self, case_id: int) -> bool:
         """Whether nothing of the case waits for a person or for its release."""
@@ -174,17 +181,20 @@ class Choices:
             self._write("case.goes-on", case_id, {}, "engine")
         return changed.rowcount == 1
 
-    def fail(self, held: Lease, code: str) -> None:
-        """A defect of ours: the study goes back to triage, where somebody sees it."""
-        values = {"standing": Standing.HELD, "reason": code, "accepted": False}
+    def fail(self, held: Lease, reason: str) -> None:
+        """It cannot go out now: back to triage, where somebody sees it and why."""
+        values = {"standing": Standing.HELD, "reason": reason, "accepted": False, "held_until": 0.0}
         lease.settle(self._connection, table, held, values)
 
-    def expire(self) -> tuple[Choice, ...]:
-        """What was on hold for too long is left out, and said."""
-        now = self._now()
-        over = (table.c.held_until > 0) & (table.c.held_until <= now.timestamp())
+    def overdue(self) -> tuple[Choice, ...]:
+        """What was on hold for as long as the policy allows."""
+        over = (table.c.held_until > 0) & (table.c.held_until <= self._now().timestamp())
         query = select(table).where(table.c.standing == Standing.HELD, over)
-        found = tuple(_choice(row) for row in self._connection.execute(query))
+        return tuple(_choice(row) for row in self._connection.execute(query))
+
+    def expire(self) -> tuple[Choice, ...]:
+        """It is left out, and the journal says so."""
+        found = self.overdue()
         for each in found:
             self._say(each, Standing.LEFT, "engine", OVER_TIME, "study.expired")
         return found
@@ -204,6 +214,10 @@ class Choices:
             self._set(each, _stands(each.judged, to), actor, "")
         data: dict[str, object] = {"chosen": self._uids(here), "left": self._uids(left)}
         self._write("case.chosen", case_id, data, actor)
+        self.wake(case_id)
+
+    def wake(self, case_id: int) -> None:
+        """A case that waited for a choice goes on at once."""
         due = update(patient_case).where(patient_case.c.id == case_id)
         self._connection.execute(due.where(patient_case.c.state.in_(UNDECIDED)).values(due=0.0))
 

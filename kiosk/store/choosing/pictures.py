@@ -9,14 +9,16 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, select
 
+from kiosk.model.content import Series
 from kiosk.model.plain import from_plain, to_plain
 from kiosk.model.relevance.picture import Picture
 from kiosk.model.work import Event
 from kiosk.store import lease
+from kiosk.store.cases import instance_of
 from kiosk.store.choosing.tables import picture, picture_wish
 from kiosk.store.journal import Journal
 from kiosk.store.lease import Lease
-from kiosk.store.tables import intake, patient_case, series, study
+from kiosk.store.tables import instance, intake, patient_case, series, study
 
 KEPT = 256  # frames of a series: the oldest go first
 CRASHED = "picture.crashed"
@@ -74,6 +76,15 @@ class Pictures:
         )
         return tuple((int(row[0]), int(row[1])) for row in self._connection.execute(query))
 
+    def series(self, series_id: int) -> Series:
+        """A series of the case as the catalog has it."""
+        row = self._connection.execute(select(series).where(series.c.id == series_id)).one()
+        lines = self._connection.execute(
+            select(instance).where(instance.c.series == series_id).order_by(instance.c.id)
+        )
+        stated = from_plain(Series, {**row.attributes, "instances": []})
+        return replace(stated, instances=tuple(instance_of(line) for line in lines))
+
     def crashes(self, intake_id: int) -> int:
         """How often a decoder died on this medium."""
         return sum(event.kind == CRASHED for event in self._journal.of(intake=intake_id))
@@ -113,6 +124,10 @@ class Pictures:
         """The wish is fulfilled as far as it can be."""
         lease.confirm(self._connection, picture_wish, held)
         self._connection.execute(delete(picture_wish).where(picture_wish.c.id == held.id))
+
+    def later(self, held: Lease) -> None:
+        """The engine ends before the wish is fulfilled: the next one goes on."""
+        lease.settle(self._connection, picture_wish, held, {}, self._now())
 
     def keep(self, series_id: int, made: Iterable[Picture], small: bool = False) -> None:
         """New ones in the place of old ones, and no more than a series' share of them."""
