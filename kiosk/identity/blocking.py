@@ -10,7 +10,7 @@ records share one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import chain, islice
 
@@ -36,6 +36,8 @@ def keys(
         found |= {key for name in names for key in _sounds(name)}
     if date and not any(name.readings and not name.placeholder for name in names):
         found.add(date_key(date))
+    if date:
+        found |= {key for name in names if not name.placeholder for key in _middle_keys(name, date)}
     return frozenset(found)
 
 
@@ -49,7 +51,7 @@ def keys_of(local: LocalPatient) -> frozenset[str]:
     for name in _names(who.names, local.former_names):
         found |= _found_under(name, date)
         found |= _sounds(name)
-        found |= _counted(name.readings)
+        found |= _counted(name.readings) | _new_year(name.readings, date)
     if date:
         found.add(date_key(date))
     return frozenset(found)
@@ -81,13 +83,17 @@ def name_keys(patient: PatientIdentity) -> frozenset[str]:
     found = _counted(readings)
     found |= {given_key(g) for r in readings for g in r.given if len(g) > 1}
     date = known_date(patient.birth_date)
+    found |= _new_year(readings, date)
     return frozenset(found | {date_key(date)} if date else found)
 
 
 def name_keys_of(local: LocalPatient) -> frozenset[str]:
     """The name keys of a roster record, a subset of `keys_of`."""
     names = _names(local.identity.names, local.former_names)
-    return frozenset(_counted([r for name in names for r in name.readings]))
+    readings = [r for name in names for r in name.readings]
+    return frozenset(
+        _counted(readings) | _new_year(readings, known_date(local.identity.birth_date))
+    )
 
 
 def _counted(readings: Iterable[Reading]) -> set[str]:
@@ -100,10 +106,36 @@ def _counted(readings: Iterable[Reading]) -> set[str]:
     return found
 
 
+def _new_year(readings: Iterable[Reading], date: str) -> set[str]:
+    """The names of those whose birthday nobody knew: they are from few places, with few names."""
+    if not date.endswith("0101"):
+        return set()
+    borne = {word for r in readings for word in (*r.family, r.whole, *r.given[:1])}
+    return {new_year_key(), *map(new_year_key, borne)}
+
+
 @lru_cache(maxsize=1 << 12)
 def plain_number(value: str) -> str:
     """An identifier as it is compared: upper case, without spaces and leading zeros."""
     return "".join(value.split()).upper().lstrip("0")
+
+
+@lru_cache(maxsize=1 << 12)
+def issuers(identifier: Identifier) -> frozenset[str]:
+    """Every name of the authority that issued an identifier, folded (`NAME&OID&ISO` has two)."""
+    named = (*identifier.issuer.split("&")[:2], identifier.universal_id)
+    return frozenset(n.strip().upper() for n in named if n.strip())
+
+
+def is_identifier_of(identifier: Identifier, local: LocalPatient) -> bool:
+    """Whether a record carries an identifier, now or formerly. Without issuer the number decides,
+    which is enough for a number that our own front desk picked."""
+    said = issuers(identifier)
+    return any(
+        plain_number(i.value) == plain_number(identifier.value)
+        and (not said or not issuers(i) or said & issuers(i))
+        for i in (*local.identity.identifiers, *local.prior_identifiers)
+    )
 
 
 def full_name(reading: Reading) -> set[str]:
@@ -131,6 +163,11 @@ def date_key(date: str) -> str:
     return f"b:{date}"
 
 
+def new_year_key(name: str = "") -> str:
+    """Of those born on 1 January who have this family or given name; of all of them."""
+    return f"j:{name}"
+
+
 @lru_cache(maxsize=1 << 14)
 def _forms(given: str) -> tuple[str, ...]:
     return (given, *sorted(formal_names(given) - {given})[: _MAX_FORMS - 1])
@@ -155,6 +192,16 @@ def _reading_keys(reading: Reading, date: str, newborn: bool) -> set[str]:
             found.add(f"y:{year}{family}{first}")
             found.add(f"m:{day}{family}{first}")
     return found
+
+
+def _middle_keys(name: Name, date: str) -> Iterator[str]:
+    """Of a person whose record has one of the disc's middle names as given name."""
+    for reading in name.readings:
+        for middle in reading.given[1:]:
+            yield f"d:{date}{middle[:2]}"
+            for family in _families(reading):
+                yield f"y:{date[:4]}{family}{sound(middle)[:1]}"
+                yield f"m:{date[4:]}{family}{sound(middle)[:1]}"
 
 
 def _families(reading: Reading) -> set[str]:

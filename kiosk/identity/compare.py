@@ -9,8 +9,15 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from kiosk.identity import odds
-from kiosk.identity.blocking import plain_number
-from kiosk.identity.frequency import Worth, birth_date, family_name, given_name, whole_name
+from kiosk.identity.blocking import issuers, plain_number
+from kiosk.identity.frequency import (
+    Worth,
+    birth_date,
+    family_name,
+    given_name,
+    new_year_name,
+    whole_name,
+)
 from kiosk.identity.likeness import (
     date_level,
     family_level,
@@ -90,7 +97,9 @@ def _names(
         yield Evidence("family", "missing", 0.0, "no name to compare")
         return
     families = {r.whole for name, _ in theirs for r in name.readings}
-    yield from _explained(best, sex, len(families) > 1, statistics)
+    born = known_date(local.identity.birth_date)
+    born = born if born == known_date(stated.birth_date) else ""
+    yield from _explained(best, sex, len(families) > 1, born, statistics)
 
 
 def _goodness(fit: _Fit) -> tuple[float, float]:
@@ -139,7 +148,7 @@ def _family_bits(level: str, sex: str) -> float:
 
 
 def _explained(
-    fit: _Fit, sex: str, another: bool, statistics: IndexStatistics
+    fit: _Fit, sex: str, another: bool, born: str, statistics: IndexStatistics
 ) -> Iterator[Evidence]:
     yield Evidence("family", fit.family, _family_bits(fit.family, sex), _FAMILY_WORDS[fit.family])
     if fit.family == "different" and another:
@@ -152,7 +161,20 @@ def _explained(
         yield Evidence("order", "swapped", odds.SWAPPED, "family and given name exchanged")
     if fit.former:
         yield Evidence("former", "former", odds.FORMER, "agrees with a former or other name")
-    yield from _frequency(fit, statistics)
+    usual = list(_frequency(fit, statistics))
+    yield from usual
+    if born.endswith("0101") and fit.given in _ALIKE_GIVEN:
+        yield from _new_year(fit, sum(e.weight for e in usual), statistics)
+
+
+def _new_year(fit: _Fit, usual: float, statistics: IndexStatistics) -> Iterator[Evidence]:
+    """What the names are worth less where those who have no other birthday share them."""
+    given = fit.local.given[0]
+    worths = [new_year_name(statistics, family, given) for family, _ in _families(fit)]
+    bits = min((w.bits for w in worths if w.bearers is not None), default=usual) - usual
+    if bits < 0:
+        words = "many born on 1 January have these names"
+        yield Evidence("new_year", "crowded", round(bits, 3), words)
 
 
 def _frequency(fit: _Fit, statistics: IndexStatistics) -> Iterator[Evidence]:
@@ -284,24 +306,6 @@ def _identified(level: str, words: str) -> Evidence:
     return Evidence("identifier", level, odds.IDENTIFIER[level], words)
 
 
-@lru_cache(maxsize=1 << 12)
-def issuers(identifier: Identifier) -> frozenset[str]:
-    """Every name of the authority that issued an identifier, folded (`NAME&OID&ISO` has two)."""
-    named = (*identifier.issuer.split("&")[:2], identifier.universal_id)
-    return frozenset(n.strip().upper() for n in named if n.strip())
-
-
-def is_identifier_of(identifier: Identifier, local: LocalPatient) -> bool:
-    """Whether a record carries an identifier, now or formerly. Without issuer the number decides,
-    which is enough for a number that our own front desk picked."""
-    said = issuers(identifier)
-    return any(
-        plain_number(i.value) == plain_number(identifier.value)
-        and (not said or not issuers(i) or said & issuers(i))
-        for i in (*local.identity.identifiers, *local.prior_identifiers)
-    )
-
-
 def _namesake(one: PatientIdentity, other: PatientIdentity) -> Iterator[Evidence]:
     """Fathers and sons of one name are told apart by birth date or suffix only."""
     dated = known_date(one.birth_date) and known_date(other.birth_date)
@@ -373,6 +377,8 @@ _DATE_WORDS = {
     "day-month-swapped": "day and month of birth exchanged",
     "year-off": "year of birth differs by 1 or 10",
     "one-digit": "birth date differs in one digit",
+    "decade-off": "the decade of birth differs, day and month agree",
+    "rounded": "one birth date names no more than the year or the month",
     "transposed": "two digits of the birth date exchanged",
     "two-parts": "birth date agrees in two of three parts",
     "same-year": "only the year of birth agrees",

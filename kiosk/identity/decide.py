@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from kiosk.identity.compare import compare, is_identifier_of
+from kiosk.identity.blocking import is_identifier_of
+from kiosk.identity.compare import compare
 from kiosk.identity.frequency import without
 from kiosk.identity.likeness import known_date
 from kiosk.identity.odds import MODEL, Pairs, Posterior, odds_of, one_person, posterior, priors

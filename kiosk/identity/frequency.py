@@ -12,7 +12,14 @@ import math
 from dataclasses import dataclass
 
 from kiosk.identity import odds
-from kiosk.identity.blocking import date_key, family_key, given_key, name_keys_of, pair_key
+from kiosk.identity.blocking import (
+    date_key,
+    family_key,
+    given_key,
+    name_keys_of,
+    new_year_key,
+    pair_key,
+)
 from kiosk.identity.likeness import known_date
 from kiosk.model.matching import IndexStatistics
 from kiosk.model.patient import LocalPatient
@@ -24,6 +31,7 @@ _UNSEEN = 0.3  # bearers that a name is taken to have which no other record carr
 _DAY = 3.0  # the same for a birth date
 _DAYS = 29_200  # birth dates of 80 years
 _RAREST = 2.0**-30
+_CROWD = 30.0  # people born on 1 January with typical names, averaged with those of the index
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +80,25 @@ def birth_date(statistics: IndexStatistics, date: str) -> Worth:
         return Worth(0.0, None)
     share = (max(bearers - 1, 0) + _DAY) / (statistics.size + _DAY * _DAYS)
     return Worth(round(-math.log2(share * _DAYS), 3), bearers)
+
+
+def new_year_name(statistics: IndexStatistics, family: str, given: str) -> Worth:
+    """Of a family and a given name together, to people born on 1 January."""
+    bits = 0.0
+    crowd = statistics.counts.get(new_year_key())
+    if not crowd:
+        return Worth(0.0, None)
+    for key, name, usual in (
+        (family_key, family, odds.FAMILY_BITS),
+        (given_key, given, odds.GIVEN_BITS),
+    ):
+        among = max(statistics.counts.get(new_year_key(name), 0) - 1, 0)
+        usually = _share(statistics, key(name), 1, usual)
+        bits -= math.log2((among + _CROWD * usually) / (crowd + _CROWD))
+    return Worth(
+        round(bits - odds.FAMILY_BITS - odds.GIVEN_BITS, 3),
+        statistics.counts.get(new_year_key(family)),
+    )
 
 
 def _alone(statistics: IndexStatistics, key: str, carried: int, usual: float) -> Worth:

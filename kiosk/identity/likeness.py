@@ -12,6 +12,7 @@ from kiosk.identity.naming import Reading, shared_forms, sound
 
 _GENDERED = re.compile(r"(?<=.{3})(?:(?<=SK)AYA|(?<=SK)A|(?<=OV)A|(?<=EV)A|(?<=IN)A)$")
 _DEFAULT_DATES = frozenset(("18000101", "18581117", "11111111", "19000101", "19010101", "99991231"))
+_ROUGH = ("0101", "0701")  # what a registration writes where the year is all it knows
 Words = tuple[str, ...]
 
 
@@ -25,11 +26,11 @@ def near(one: str, other: str) -> str:
     shorter = min(len(one), len(other))
     if shorter >= 3 and OSA.distance(one, other, score_cutoff=1) <= 1:
         return "one-edit"
-    if shorter >= 3 and sound(one) == sound(other) and JaroWinkler.similarity(one, other) >= 0.8:
-        return "sounds-alike"
-    alike = shorter >= 5 and abs(len(one) - len(other)) <= 2
-    alike = alike and JaroWinkler.similarity(one, other) >= 0.92
-    return "sounds-alike" if alike else ""
+    if abs(len(one) - len(other)) > 2:
+        return ""  # JOHNSON and JOHN sound alike only in the letters that a code keeps
+    alike = JaroWinkler.similarity(one, other)
+    same_sound = shorter >= 3 and alike >= 0.8 and sound(one) == sound(other)
+    return "sounds-alike" if same_sound or (shorter >= 5 and alike >= 0.92) else ""
 
 
 @lru_cache(maxsize=1 << 16)
@@ -42,6 +43,8 @@ def family_level(one: Words, whole: str, other: Words, other_whole: str) -> str:
         return "exact"
     if _bare(whole) == _bare(other_whole):
         return "gendered"
+    if set(one) <= set(other) or set(other) <= set(one):
+        return "part"
     if level := near(whole, other_whole):
         return level
     return _shared(set(one), set(other)) or _cut(whole, other_whole) or "different"
@@ -49,7 +52,7 @@ def family_level(one: Words, whole: str, other: Words, other_whole: str) -> str:
 
 def _shared(one: set[str], other: set[str]) -> str:
     if one & other:
-        return "part" if one <= other or other <= one else "one-of-two"
+        return "one-of-two"
     if len(one) + len(other) > 2 and any(near(a, b) == "one-edit" for a in one for b in other):
         return "one-of-two"
     return ""
@@ -57,7 +60,8 @@ def _shared(one: set[str], other: set[str]) -> str:
 
 def _cut(one: str, other: str) -> str:
     short, long = sorted((one, other), key=len)
-    return "truncated" if len(short) >= 4 and long.startswith(short) else ""
+    joined = long.startswith(short) or (len(short) >= 5 and long.endswith(short))
+    return "truncated" if len(short) >= 4 and joined else ""
 
 
 def _bare(family: str) -> str:
@@ -121,8 +125,8 @@ def _crossed(one: Words, other: Words) -> bool:
 
 
 def _is_middle(one: Words, other: Words) -> bool:
-    if len(one[0]) == 1 or not any(near(one[0], m) in ("exact", "one-edit") for m in other[1:]):
-        return False
+    if len(one[0]) == 1 or one[0] not in other[1:]:
+        return False  # GRACIE need not be the GRACE of KIYAH GRACE: she may be her twin
     return not one[1:] or any(_middle_pair(m, other[0]) != "conflict" for m in one[1:])
 
 
@@ -151,7 +155,6 @@ def swapped(reading: Reading) -> Reading | None:
 
 
 @lru_cache(maxsize=1 << 16)
-@lru_cache(maxsize=1 << 16)
 def known_date(text: str) -> str:
     """A birth date as `YYYYMMDD`; "" when it is missing, impossible or a well-known default."""
     digits = "".join(c for c in text if c.isascii() and c.isdigit())
@@ -165,22 +168,22 @@ def known_date(text: str) -> str:
 
 
 def date_level(one: str, other: str) -> str:
-    """`exact`, `day-month-swapped`, `one-digit`, `transposed`, `year-off`, `two-parts`,
-    `same-year`, `different` or `missing`."""
+    """`exact`, `day-month-swapped`, `one-digit`, `transposed`, `year-off`, `decade-off`,
+    `rounded`, `two-parts`, `same-year`, `different` or `missing`."""
     if not one or not other:
         return "missing"
     if one == other:
         return "exact"
     if one[:4] == other[:4] and one[4:6] == other[6:] and one[6:] == other[4:6]:
         return "day-month-swapped"
-    return _damaged(one, other) or _parts(one, other)
+    return _damaged(one, other) or _rounded(one, other) or _parts(one, other)
 
 
 def _damaged(one: str, other: str) -> str:
     differ = [i for i in range(8) if one[i] != other[i]]
     years_apart = abs(int(one[:4]) - int(other[:4]))
-    if years_apart > 10:  # a father and the son named after him, more likely than one wrong digit
-        return ""
+    if years_apart > 10:  # a father and the son named after him, unless they share a birthday
+        return "decade-off" if differ == [2] else ""
     if len(differ) == 1:
         return "one-digit"
     i, j = differ[0], differ[-1]
@@ -189,6 +192,17 @@ def _damaged(one: str, other: str) -> str:
     if one[4:] == other[4:] and years_apart in (1, 10):
         return "year-off"
     return ""
+
+
+def _rounded(one: str, other: str) -> str:
+    """One side only knows the year, or the year and the month."""
+    if one[:4] != other[:4]:
+        return ""
+    rough = [date for date in (one, other) if date[4:] in _ROUGH or date[6:] == "01"]
+    if len(rough) != 1:
+        return ""
+    same_month = one[4:6] == other[4:6]
+    return "rounded" if rough[0][4:] in _ROUGH or same_month else ""
 
 
 def _parts(one: str, other: str) -> str:

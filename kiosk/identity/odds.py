@@ -16,7 +16,7 @@ from typing import Final
 
 from kiosk.model.matching import Comparison
 
-MODEL: Final = "seeded-2"
+MODEL: Final = "seeded-3"
 
 # A family name is worth 10 bits and a given name 7.5 when nothing more is known; the joint
 # frequency in the index then corrects the sum (`name` in the evidence).
@@ -76,6 +76,8 @@ BIRTH_DATE: Final = {
     "one-digit": 2.4,
     "year-off": 1.5,
     "transposed": 1.0,
+    "decade-off": 0.5,
+    "rounded": 2.5,
     "two-parts": -1.0,
     "same-year": -5.0,
     "different": -11.0,

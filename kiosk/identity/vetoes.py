@@ -87,11 +87,17 @@ def ceiling(comparison: Comparison, verifying: bool) -> str:
     if level["identifier"] == "ours":
         return ""
     if level["birth_date"] == "missing":
-        believed = _believed(comparison, level, verifying)
+        believed = _believed(comparison, level)
         return "" if believed else "no birth date to compare"
     if level.get("family") == "different" and not _same_but_family(level):
         return "family names differ"
-    return _common(level) if verifying else ""
+    return (_crossed(level) or _common(level)) if verifying else ""
+
+
+def _crossed(level: dict[str, str]) -> str:
+    """PAUL R and ROBERT P: a pick may have hit his twin, and two initials are soon alike."""
+    crossed = level.get("given") == "crossed-initials"
+    return "only initials say that the given names are one person's" if crossed else ""
 
 
 def _common(level: dict[str, str]) -> str:
@@ -103,15 +109,15 @@ def _common(level: dict[str, str]) -> str:
     return "sex differs and others here have this name" if level["sex"] == "conflict" else ""
 
 
-def _believed(comparison: Comparison, level: dict[str, str], verifying: bool) -> bool:
-    """Without a birth date the whole name must agree, be nobody else's, and no father's and son's.
-    A pick may have hit a namesake: then the name must be rare or the middle name agree as well."""
+def _believed(comparison: Comparison, level: dict[str, str]) -> bool:
+    """Without a birth date the whole name must agree, be nobody else's and no father's and son's,
+    and be rare or come with the same middle name: a pick may have hit a namesake, and a namesake
+    who is not registered here may have brought the disc."""
     whole = level.get("family") in ("exact", "part") and level.get("given") == "exact"
     if not (whole and _unique(level)) or level["suffix"] == "one-sided" or "namesake" in level:
         return False
     rarity = sum(e.weight for e in comparison.evidence if e.field in ("family_name", "name"))
-    rare = rarity >= _RARE_BITS or level["middle"] in ("exact", "initial")
-    return rare or not verifying
+    return rarity >= _RARE_BITS or level["middle"] in ("exact", "initial")
 
 
 def _unique(level: dict[str, str]) -> bool:

@@ -151,6 +151,20 @@ def test_a_birthday_on_1_january_is_worth_the_year() -> None:
     assert proposal.recommendation is Recommendation.REVIEW
 
 
+def test_names_that_many_born_on_1_january_share_weigh_what_they_do_among_those() -> None:
+    """OMAR YUSUF may be rare in the town and common among those whose birthday nobody knew."""
+    stated, local = on_disc("YUSUF^OMAR", "19760101"), registered("1", "YUSUF^OMAR", "19760101")
+    town = {"f_YUSUF": 40, "g_OMAR": 90, "n_OMAR_YUSUF": 3}
+    rare = decided(stated, index(**town, j_=700, j_YUSUF=1, j_OMAR=1), local)
+    shared = decided(stated, index(**town, j_=700, j_YUSUF=35, j_OMAR=50), local)
+    assert weight(rare, "new_year") == 0 > weight(shared, "new_year")
+    assert shared.recommendation is Recommendation.REVIEW
+    said = {e.field: e.words for e in shared.candidates[0].comparison.evidence}
+    assert said["new_year"] == "many born on 1 January have these names"
+    otherwise = decided(on_disc("YUSUF^OMAR"), index(**town, j_=700), registered("1", "YUSUF^OMAR"))
+    assert weight(otherwise, "new_year") == 0
+
+
 def test_brothers_of_one_name_both_born_on_1_january_are_no_duplicates() -> None:
     home = {"address": "5089 COLBERT RD", "telephone": "7134259589", "sex": "M"}
     pair = [registered(n, "ALI^YUSUF", "20100101", **home) for n in ("1", "2")]

@@ -20,6 +20,7 @@ FOUND = {
     "a former name": on_disc("LOPEZ^JANE"),
     "a new family name": on_disc("WILLIAMS^JANE"),
     "another given name": on_disc("MOREAU^QUEENIE"),
+    "the middle name first, and a wrong month": on_disc("MOREAU^QUEENIE^JANE", "19620414"),
     "a misspelt name": on_disc("MOREUA^JANE"),
     "a wrong day of birth": on_disc("MOREAU^JANE", "19620319"),
     "a wrong year of birth": on_disc("MOREAU^JANE", "19660314"),
@@ -50,6 +51,17 @@ def test_name_keys_are_among_the_stored_keys() -> None:
     assert name_keys_of(JANE)
     assert name_keys_of(JANE) <= keys_of(JANE)
     assert name_keys(on_disc("MOREAU^JANE")) & name_keys_of(registered("2", "MOREAU^JANE"))
+
+
+def test_names_of_those_born_on_1_january_are_counted_apart() -> None:
+    omar = registered("1", "YUSUF^OMAR", "19760101")
+    assert name_keys_of(omar) - name_keys_of(registered("1", "YUSUF^OMAR")) == {
+        "j:",
+        "j:OMAR",
+        "j:YUSUF",
+    }
+    assert name_keys_of(omar) <= keys_of(omar)
+    assert {"j:", "j:OMAR"} <= name_keys(on_disc("ALI^OMAR", "19800101"))
 
 
 def test_an_ordinary_record_has_a_dozen_keys_and_a_rich_one_no_more_than_26_a_name() -> None:

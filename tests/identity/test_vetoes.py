@@ -9,7 +9,7 @@ import pytest
 from kiosk.identity import propose
 from kiosk.model.matching import IndexStatistics, Recommendation
 from kiosk.model.patient import Identifier, LocalPatient, PatientIdentity, PatientStatus
-from tests.identity.people import SETTINGS, identified, on_disc, registered, verified
+from tests.identity.people import SETTINGS, identified, on_disc, registered, verified, why
 
 JANE = registered("1", "MOREAU^JANE^Q")
 JOHN = registered("1", "MOREAU^JOHN^^^JR", sex="M")
@@ -189,3 +189,19 @@ def test_john_doe_is_nobody_until_he_has_a_birth_date() -> None:
     assert identified(on_disc("DOE^JOHN^R", sex="M"), john).recommendation is Recommendation.ACCEPT
     alias = identified(on_disc("DOE^JOHN", "19000101", "M"), john)
     assert alias.candidates[0].comparison.capped_by.startswith("the disc names nobody")
+
+
+def test_a_pick_is_not_confirmed_by_two_exchanged_initials() -> None:
+    """PAUL R and ROBERT P: the front desk may have picked the twin."""
+    robert = registered("1", "MOREAU^ROBERT^P", sex="M")
+    proposal = verified(on_disc("MOREAU^PAUL^R", sex="M"), "1", robert)
+    assert "only initials say that the given names are one person's" in why(proposal)
+
+
+def test_a_rounded_birth_date_forbids_nothing_and_another_one_does() -> None:
+    """1 January of the right year is what a registration writes that knows the year alone."""
+    jane = registered("1", "MOREAU-LINDQVIST^JANE^QUEENIE")
+    rounded = identified(on_disc("MOREAU-LINDQVIST^JANE^QUEENIE", "19620101"), jane)
+    other = identified(on_disc("MOREAU-LINDQVIST^JANE^QUEENIE", "19621129"), jane)
+    assert rounded.recommendation is Recommendation.ACCEPT
+    assert "birth dates differ" in why(other)
