@@ -339,7 +339,7 @@ SILENT = frozenset(
     intake.reopened intake.closed intake.finished intake.returned
     case.opened case.awaits case.assigned case.given-up case.to-him case.released case.kept
     case.done case.failed case.flagged case.reopened case.withdrawn case.refused-candidate
-    case.recall-proposed
+    case.recall-proposed case.withheld case.renewed
     delivery.queued delivery.waits delivery.retried delivery.commitment delivery.committed
     delivery.notified delivery.aborted
     withdrawal.committed withdrawal.aborted withdrawal.retried withdrawal.by-hand

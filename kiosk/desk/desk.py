@@ -31,6 +31,7 @@ from kiosk.model.medium import Medium, kind_at
 from kiosk.model.patient import Identifier, LocalPatient
 from kiosk.model.work import (
     CaseState,
+    Delivery,
     DeliveryState,
     Event,
     Intake,
@@ -215,8 +216,11 @@ class Desk(Deciding, Recalling, SigningIn, Keeping):
         """A stuck or waiting delivery is tried now; asking twice changes nothing twice."""
         self._allow(Doing.RETRY)
         with self._writing() as tx:
-            if _delivery_state(tx, delivery) not in AGAIN:
+            found = _delivery(tx, delivery)
+            if found is None or found.state not in AGAIN:
                 raise Refused(say("KX-429"))
+            if found.withheld:
+                raise Refused(say("KX-447"))
             tx.deliveries.retry(delivery, self.operator.name)
 
     def pause(self, destination: str) -> None:
@@ -308,9 +312,9 @@ def _intake(tx: Transaction, intake: int) -> Intake:
         raise Refused(say("KX-433")) from None
 
 
-def _delivery_state(tx: Transaction, delivery: int) -> DeliveryState | None:
+def _delivery(tx: Transaction, delivery: int) -> Delivery | None:
     try:
-        return tx.deliveries.get(delivery).state
+        return tx.deliveries.get(delivery)
     except KeyError:
         return None
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
+from datetime import datetime
 
 from kiosk.desk.refusal import Refused
 from kiosk.desk.roles import Doing, Operator
 from kiosk.desk.snapshots import Message, say
+from kiosk.desk.writing import renewed
 from kiosk.model.delivery import REJECTED
 from kiosk.model.matching import Action
+from kiosk.model.plain import to_plain
 from kiosk.model.work import Case, CaseState, DeliveryState, Withdrawal
 from kiosk.policy import Policy
 from kiosk.store import Transaction
@@ -22,6 +26,7 @@ class Recalling:
 
     operator: Operator
     _policy: Policy
+    _now: Callable[[], datetime]
 
     def _allow(self, doing: Doing) -> None:
         raise NotImplementedError
@@ -63,10 +68,23 @@ class Recalling:
         return say("KX-437") if proposed_by == self.operator.name else None
 
     def keep_sent(self, case: int, reason: str) -> None:
-        """What happened after sending was looked at: it stays as it was sent."""
+        """What happened after sending was looked at: what was sent stays as it is. What is unsent,
+        and was withheld, goes out as the registration is now."""
         self._allow(Doing.DECIDE)
         with self._writing() as tx:
-            tx.recalls.keep(_sent(tx, case), self.operator.name, _given(reason))
+            found = _sent(tx, case)
+            key = found.resolution.local_key if found.resolution else ""
+            seen = tx.roster.survivor(key) if key else None
+            tx.recalls.keep(found, self.operator.name, _given(reason), seen)
+            if not tx.withholding.withheld(case):
+                return
+            renewal = renewed(tx, found, self._policy, self._now())
+            if renewal is None:
+                raise Refused(say("KX-446"))
+            for row, plan in renewal.plans:
+                tx.cases.set_plan(row, to_plain(plan))
+            tx.cases.renewed(case, renewal.resolution)
+            tx.withholding.go_on(case, self.operator.name)
 
     def taken_out(self, withdrawal: int, reason: str) -> None:
         """An archive that takes no rejection notes: somebody took the images out by hand."""

@@ -9,9 +9,9 @@ from datetime import datetime
 
 from kiosk import coercion
 from kiosk.model.content import StatedPatient, Study
-from kiosk.model.delivery import Change, CoercionRefused, ImportOrder
+from kiosk.model.delivery import Change, CoercionRefused, ImportOrder, Plan
 from kiosk.model.matching import Action, Resolution
-from kiosk.model.patient import LocalPatient, PatientIdentity
+from kiosk.model.patient import LocalPatient, PatientIdentity, PatientStatus
 from kiosk.model.work import Case
 from kiosk.policy import Policy
 from kiosk.store import Transaction
@@ -63,6 +63,36 @@ class Writing:
     ) -> tuple[Change, ...]:
         made = coercion.plan(self.patient, study, decided, self.policy, self.at, order, self.reason)
         return made.changes
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """What the unsent rest of a released case becomes under its patient's registration of now."""
+
+    resolution: Resolution
+    plans: tuple[tuple[int, Plan], ...]  # by the study's row
+
+
+def renewed(tx: Transaction, case: Case, policy: Policy, now: datetime) -> Renewal | None:
+    """None where the record is closed or on hold, or cannot be written: nothing goes out under
+    it."""
+    decided = case.resolution
+    local = tx.roster.survivor(decided.local_key) if decided else None
+    if decided is None or local is None or local.status is not PatientStatus.ACTIVE:
+        return None
+    written = coercion.for_writing(local.identity, policy)
+    resolution = replace(decided, local=written, local_key=local.key)
+    order = coercion.import_order(local.visits, policy)
+    reason = "CORRECT" if tx.recalls.rejected_uids(case.id) else "COERCE"
+    patient, at = tx.cases.patient(case), now.isoformat(timespec="microseconds")
+    try:
+        plans = tuple(
+            (row, coercion.plan(patient, study, resolution, policy, at, order, reason))
+            for row, study in tx.cases.studies(case.id)
+        )
+    except CoercionRefused:
+        return None
+    return Renewal(resolution, plans)
 
 
 def _added(of_each: Iterable[tuple[Change, ...]]) -> tuple[Change, ...]:

@@ -11,6 +11,7 @@ from kiosk import coercion, identity
 from kiosk.engine.choosing import judge
 from kiosk.engine.consulting import named_for
 from kiosk.engine.parts import Settlement, Site
+from kiosk.engine.revisiting import CHANGED_AFTER_SENDING, differs
 from kiosk.model.content import InstanceStatus, Study
 from kiosk.model.delivery import CoercionRefused, ImportOrder
 from kiosk.model.matching import (
@@ -181,6 +182,9 @@ def release(site: Site, case: Case) -> Settlement:
             tx.cases.set_plan(row, to_plain(plan))
             if row not in unwanted:
                 queued += _send_out(tx, site, case, (row, study), resolution, earlier)
+        local = tx.roster.get(resolution.local_key) if resolution.local_key else None
+        if local is not None:
+            tx.recalls.rest_on(case.id, local)
         tx.cases.released(held, queued, resolution)
         if unwanted:
             tx.end_case(case.id)
@@ -211,6 +215,9 @@ def release_late(site: Site, choice: Choice) -> Settlement:
 
     def settle(tx: Transaction, held: Lease) -> None:
         now = tx.cases.get(case.id)
+        if differs(tx, now):
+            tx.choices.fail(held, CHANGED_AFTER_SENDING)
+            return
         same = _resolution_now(tx, site, case, decided) == (resolution, "")
         if not same or now.resolution != decided or now.state not in SENT:
             tx.choices.settle(held, False, site.now())

@@ -1,20 +1,27 @@
 """Late truth: what the feed changes after a case was matched, decided or even sent.
 
 A case that waits is matched again when one of its possible patients changed; so is one that was
-resolved and not yet released. One that is already sent is flagged for a person, never moved.
+resolved or released and of which no archive has anything. Of one that is already out, or partly,
+nothing more is sent and a person is asked; what is out is never moved.
 """
 
 from __future__ import annotations
 
 from kiosk import identity
 from kiosk.engine.parts import Site
-from kiosk.model.patient import LocalPatient
+from kiosk.model.patient import LocalPatient, PatientStatus, PersonName
 from kiosk.model.work import Case, CaseState
 from kiosk.store import Transaction
 
 MARK = "roster changes seen"
 CHANGED = "registration changed"
 CHANGED_AFTER_SENDING = "The registration of this patient changed after the scans were sent."
+
+WITHHELD = (
+    "The registration of this patient changed while these scans were on their way, so no more of "
+    "them is sent. HIM recalls them, or leaves what was sent: then the rest goes out as the "
+    "registration is now."
+)
 
 
 def revisit(site: Site) -> bool:
@@ -47,22 +54,47 @@ def _candidates(case: Case) -> set[str]:
 
 
 def _look_at_what_rests_on(tx: Transaction, keys: tuple[str, ...]) -> None:
-    for case in tx.cases.resting_on(keys):
+    """Also what rests on a record that was merged into one of these."""
+    found = set(keys)
+    for key in keys:
+        below = [key]
+        while below:
+            priors = {p.key for p in tx.roster.merged_from(below.pop())} - found
+            found |= priors
+            below += priors
+    for case in tx.cases.resting_on(sorted(found)):
         if case.state is CaseState.RESOLVED:
             tx.cases.back_to_matching(case.id, "engine", CHANGED)
-        elif case.state in (CaseState.RELEASED, CaseState.DONE) and _differs(tx, case):
-            tx.cases.flag(case.id, CHANGED_AFTER_SENDING)
+        else:
+            look_again(tx, case)
 
 
-def _differs(tx: Transaction, case: Case) -> bool:
-    """Whether the archive now holds what the hospital no longer says: another survivor, another
-    name, birth date or number. A new visit or telephone changes nothing that was written."""
-    written = case.resolution.local if case.resolution else None
-    record = tx.roster.get(case.resolution.local_key) if case.resolution else None
-    if written is None or record is None or CHANGED_AFTER_SENDING in case.reasons:
+def look_again(tx: Transaction, case: Case) -> bool:
+    """Whether what was released rests on a record that is another by now. Then nothing more of it
+    goes out under the old one."""
+    sent = case.state in (CaseState.RELEASED, CaseState.DONE)
+    if not sent or CHANGED_AFTER_SENDING in case.reasons or not differs(tx, case):
         return False
-    if record.merged_into:
+    tx.changed_after_release(case, CHANGED, CHANGED_AFTER_SENDING, WITHHELD)
+    return True
+
+
+def differs(tx: Transaction, case: Case) -> bool:
+    """Whether the hospital no longer says what was written, or what a person has since agreed to:
+    another survivor, another name, birth date or number, one that was un-merged, or a record on
+    hold. A new visit or telephone changes nothing that was written."""
+    then = tx.recalls.rests_on(case.id)
+    now = tx.roster.survivor(then.key) if then else None
+    if then is None or now is None:
+        return False
+    if now.key != then.key or (
+        now.status is not PatientStatus.ACTIVE and now.status != then.status
+    ):
         return True
-    now = record.identity
-    same = (now.name, now.birth_date, now.sex) == (written.name, written.birth_date, written.sex)
-    return not (same and written.identifier in now.identifiers)
+    if then.identity.identifier not in now.identity.identifiers or _named(then) != _named(now):
+        return True
+    return bool({*then.prior_identifiers} - {*now.prior_identifiers, *now.identity.identifiers})
+
+
+def _named(local: LocalPatient) -> tuple[PersonName, str, str]:
+    return local.identity.name, local.identity.birth_date, local.identity.sex

@@ -69,7 +69,7 @@ MOVES: dict[type[StrEnum], dict[StrEnum, frozenset[StrEnum]]] = {
         _C.OPEN: frozenset({_C.RESOLVED, _C.AWAITING, _C.FAILED, _C.REJECTED}),
         _C.AWAITING: frozenset({_C.RESOLVED, _C.REJECTED, _C.OPEN}),
         _C.RESOLVED: frozenset({_C.RELEASED, _C.AWAITING, _C.OPEN, _C.FAILED, _C.REJECTED}),
-        _C.RELEASED: frozenset({_C.DONE, _C.RECALLED, _C.AWAITING}),
+        _C.RELEASED: frozenset({_C.DONE, _C.RECALLED, _C.OPEN}),
         _C.DONE: frozenset({_C.RECALLED, _C.RELEASED}),  # another study of it was chosen later
         _C.RECALLED: frozenset({_C.OPEN, _C.REJECTED}),
         _C.REJECTED: frozenset({_C.OPEN}),
@@ -148,6 +148,7 @@ class Delivery:
     tries: int = 0  # how often in a row its next step was tried
     because: str = ""  # which rule sends it there
     policy_hash: str = ""  # of the policy that had this rule
+    withheld: bool = False  # nothing more is sent before a person has said what becomes of it
 
 
 @dataclass(frozen=True, slots=True)

@@ -233,6 +233,11 @@ class Cases:
         self._settle(held, CaseState.RELEASED, _resolved(resolution))
         self._write("case.released", held.id, {"deliveries": deliveries})
 
+    def renewed(self, id: int, resolution: Resolution) -> None:
+        """The local patient of a released case as a person saw it now."""
+        change = update(patient_case).where(patient_case.c.id == id)
+        self._connection.execute(change.values(_resolved(resolution)))
+
     def reopen(self, held: Lease, reasons: tuple[str, ...]) -> None:
         """RESOLVED -> AWAITING: what the resolution rested on has changed meanwhile."""
         values = {"reasons": list(reasons)} | _resolved(None)

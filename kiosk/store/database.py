@@ -30,7 +30,7 @@ from kiosk.store.deliveries import Deliveries
 from kiosk.store.evidence import Decisions, Sources
 from kiosk.store.intakes import Intakes
 from kiosk.store.journal import Journal
-from kiosk.store.outgoing import Commitments, Destinations, Images, Recalls, Steps
+from kiosk.store.outgoing import Commitments, Destinations, Images, Recalls, Steps, Withholding
 from kiosk.store.people import People, Tries
 from kiosk.store.reporting import Reports
 from kiosk.store.roster import Roster
@@ -79,6 +79,7 @@ class Transaction:
         self.pictures = Pictures(connection, self.journal, store.now)
         self.recalls = Recalls(connection, self.journal, store.now)
         self.steps = Steps(connection, self.journal, store.now)
+        self.withholding = Withholding(connection, self.journal, store.now)
         self.roster = Roster(connection, store.keys_of, store.name_keys_of, store.now)
         self.decisions = Decisions(connection, self.journal, store.now, self._survivor)
         self.sources = Sources(connection, self.journal, store.now)
@@ -126,6 +127,18 @@ class Transaction:
         """Another study of a case that went out goes out: it has not ended yet."""
         if self.choices.go_on(case_id):
             self.intakes.reopen(self.cases.get(case_id).intake)
+
+    def changed_after_release(self, case: Case, before: str, after: str, withheld: str) -> None:
+        """The registration that a RELEASED or DONE case rests on is another by now. Where nothing
+        is out the decision is taken anew, for the reason `before`; else nothing more goes out, as
+        `withheld` says, and a person looks, for the reason `after`."""
+        if case.state is CaseState.RELEASED and self.withholding.nothing_is_out(case.id):
+            self.withholding.take_back(case.id)
+            self.steps.end(case.id, StepStatus.DISCONTINUED)
+            self.cases.back_to_matching(case.id, "engine", before)
+            return
+        self.withholding.withhold(case.id, withheld)
+        self.cases.flag(case.id, after)
 
     def recall(self, case: Case, code: str, actor: str, data: dict[str, object]) -> None:
         """Takes a case back that went out wrong: nothing more of it is sent, what may have arrived

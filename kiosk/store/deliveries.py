@@ -212,6 +212,8 @@ class Deliveries:
             delivery.c.destination == destination_name,
             here.exists(),
         )
+        if state is DeliveryState.QUEUED:
+            where = (*where, delivery.c.withheld == "")
         found = lease.claim(self._connection, delivery, self._now(), station, seconds, *where)
         return (_delivery(found[0]), found[1]) if found else None
 
@@ -227,16 +229,24 @@ class Deliveries:
         """A step ended by a defect of ours: the delivery stops here until a person asks again."""
         self.move(held, DeliveryState.FAILED, problem=code)
 
-    def begin_attempt(self, id: int) -> None:
+    def begin_attempt(self, id: int) -> bool:
         """Written before the first byte goes out: after a crash the outcome is unknown, and what
-        was perhaps sent is verified or sent again (RELIABILITY 3). Raises LeaseLost when it was
-        recalled since it was claimed: nothing of it may go out any more."""
+        was perhaps sent is verified or sent again (RELIABILITY 3). Whether it is known of every
+        earlier attempt how it ended. Raises LeaseLost when the delivery was recalled or withheld
+        since it was claimed: nothing of it may go out any more."""
         count = delivery.c.attempts + 1
-        in_force = (delivery.c.id == id) & _IN_FORCE
-        change = update(delivery).where(in_force).values(attempts=count)
+        in_force = (delivery.c.id == id) & _IN_FORCE & (delivery.c.withheld == "")
+        unsure = select(delivery.c.unsure).where(delivery.c.id == id)
+        known = not self._connection.execute(unsure).scalar_one()
+        change = update(delivery).where(in_force).values(attempts=count, unsure=True)
         if self._connection.execute(change).rowcount != 1:
             raise LeaseLost(f"delivery {id} is not to be sent any more")
         self._write("delivery.attempt", id, {})
+        return known
+
+    def end_attempt(self, id: int) -> None:
+        """What was sent in it is recorded: nothing is there that nobody knows of."""
+        self._connection.execute(update(delivery).where(delivery.c.id == id).values(unsure=False))
 
     def record(self, id: int, results: Sequence[InstanceResult]) -> None:
         """What the peer answered for each instance, as soon as it is known."""
@@ -353,8 +363,9 @@ def _delivery(row: Row[Any]) -> Delivery:
         due_at="" if not row.due else datetime.fromtimestamp(row.due).astimezone().isoformat(),
         transaction_uid=row.transaction_uid,
         verify_level=row.verify_level,
-        problem=row.problem,
+        problem=row.withheld or row.problem,
         tries=row.tries,
         because=row.because,
         policy_hash=row.policy_hash,
+        withheld=bool(row.withheld),
     )

@@ -128,7 +128,7 @@ patient_case = Table(
     Column("owner", Text, nullable=False, default=""),
     Column("owner_until", Float, nullable=False, default=0.0),
     Column("flagged", Boolean, nullable=False, default=False, index=True),
-    Column("kept", PLAIN),
+    Column("rests_on", PLAIN),
     Column("created_at", String(32), nullable=False),
     *_leased(),
     Index(None, "state", "due"),

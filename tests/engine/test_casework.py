@@ -100,21 +100,6 @@ def test_a_merge_before_sending_leads_to_the_survivor(here: Station, unsure: Pat
     assert released.resolution.local.identifier.value == "0099999"
 
 
-def test_a_change_after_sending_is_shown_and_changes_nothing(here: Station, known: Path) -> None:
-    """Fault 77: what is sent is sent; a person must look."""
-    here.register()
-    intake = here.insert(known)
-    here.work()
-    survivor = replace(ARCHIBALD, number="0099998")
-    here.register(registration._message("A04", survivor, "", here.at, 902).text)
-    merged(here, survivor, ARCHIBALD.number)
-    here.work()
-    case = here.case(intake)
-    assert case.state is CaseState.RELEASED
-    assert len(case.reasons) == 1
-    assert "changed after" in case.reasons[0]
-
-
 def test_a_new_telephone_number_after_sending_troubles_nobody(here: Station, known: Path) -> None:
     here.register()
     intake = here.insert(known)

@@ -84,7 +84,7 @@ def _stage(delivery: Delivery, received: int, checked: int, images: int) -> Stag
         return Stage.CHECKED if checked == images else Stage.RECEIVED
     if delivery.state in PROVED:
         return Stage.PARTLY
-    if delivery.state in STUCK:
+    if delivery.state in STUCK or delivery.withheld:
         return Stage.PARTLY if received else Stage.STOPPED
     if delivery.state is DeliveryState.SENT:
         return Stage.RECEIVED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -12,17 +13,19 @@ from kiosk.engine.delivering import backing_off
 from kiosk.engine.delivering.asking import calling
 from kiosk.engine.delivering.backing_off import busy_until, destination_of, later
 from kiosk.engine.parts import Settlement, Site
+from kiosk.engine.revisiting import look_again
 from kiosk.model.content import Finding, Instance, Severity
 from kiosk.model.delivery import Answer, Attempt, InstanceResult, Outbound, Plan
 from kiosk.model.medium import made_here
 from kiosk.model.plain import from_plain
 from kiosk.model.work import Delivery, DeliveryState
-from kiosk.store import Lease, Transaction
+from kiosk.store import DatabaseBusy, Lease, Transaction
 
 TO_SEND = (Answer.PENDING, Answer.RETRY)
 SENT = (Answer.ACCEPTED, Answer.VERIFIED)
 EXPLICIT = "1.2.840.10008.1.2.1"
 BATCH = 50  # results a transaction: a crash repeats at most so many C-STOREs, which is harmless
+LOOK_SECONDS = 0.2
 ROTTEN = (
     "Its copy in the vault is not what was read any more, so it was not sent. "
     "Read the medium again, and have the disk of this kiosk looked at."
@@ -47,16 +50,22 @@ def send(site: Site, work: Delivery, stopping: Callable[[], bool]) -> Settlement
     if (until := busy_until(site, target)) is not None:
         return _wait_for_the_line(until)
     with site.store.begin() as tx:
-        tx.deliveries.begin_attempt(work.id)
+        if look_again(tx, tx.cases.get(work.case)):
+            return _nothing  # taken back or withheld
+        known = tx.deliveries.begin_attempt(work.id)
     items = [_outbound(site, ticket, instance, plan) for instance, _ in results]
     record = _Recorder(site, work.id)
 
     def over() -> bool:
-        return stopping() or record.recalled or busy_until(site, target) is not None
+        return stopping() or record.stopped() or busy_until(site, target) is not None
 
     attempt = delivery.send(target, calling(site, target), items, record, over)
     record.flush()
-    return _sent(site, work, attempt)
+    return _sent(site, work, attempt, known)
+
+
+def _nothing(tx: Transaction, held: Lease) -> None:
+    """The row is not this worker's any more."""
 
 
 def _wait_for_the_line(until: datetime) -> Settlement:
@@ -84,7 +93,8 @@ class _Recorder:
     site: Site
     delivery: int
     waiting: list[InstanceResult] = field(default_factory=list)
-    recalled: bool = False
+    over: bool = False
+    looked: float = field(default_factory=time.monotonic)
 
     def __call__(self, result: InstanceResult) -> None:
         self.waiting.append(result)
@@ -95,13 +105,29 @@ class _Recorder:
         if self.waiting:
             with self.site.store.begin() as tx:
                 tx.deliveries.record(self.delivery, self.waiting)
-                state = tx.deliveries.get(self.delivery).state
-            self.recalled = state is DeliveryState.ABORTED
+                self._look(tx)
             self.waiting.clear()
 
+    def stopped(self) -> bool:
+        """Whether it was recalled or withheld meanwhile; looked at a few times a second."""
+        if not self.over and time.monotonic() - self.looked >= LOOK_SECONDS:
+            try:
+                with self.site.store.read() as tx:
+                    self._look(tx)
+            except DatabaseBusy:
+                return self.over  # looked at again before the next image
+        return self.over
 
-def _sent(site: Site, work: Delivery, attempt: Attempt | None) -> Settlement:
+    def _look(self, tx: Transaction) -> None:
+        now = tx.deliveries.get(self.delivery)
+        self.over = self.over or now.withheld or now.state is DeliveryState.ABORTED
+        self.looked = time.monotonic()
+
+
+def _sent(site: Site, work: Delivery, attempt: Attempt | None, known: bool = False) -> Settlement:
     def settle(tx: Transaction, held: Lease) -> None:
+        if known:
+            tx.deliveries.end_attempt(work.id)
         _give_up_on_the_unwilling(site, tx, work.id, attempt)
         _tell_of_rot(tx, work, attempt)
         counts = tx.deliveries.counts(work.id)

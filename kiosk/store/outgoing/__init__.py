@@ -5,6 +5,7 @@ from kiosk.store.outgoing.destinations import Destinations, DestinationState
 from kiosk.store.outgoing.images import Images, Known
 from kiosk.store.outgoing.recalls import Recalls
 from kiosk.store.outgoing.steps import StepRow, Steps
+from kiosk.store.outgoing.withholding import Withholding
 
 __all__ = [
     "Commitments",
@@ -15,4 +16,5 @@ __all__ = [
     "Recalls",
     "StepRow",
     "Steps",
+    "Withholding",
 ]

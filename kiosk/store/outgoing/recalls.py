@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
 from kiosk.model.content import Study
-from kiosk.model.delivery import Answer
-from kiosk.model.plain import to_plain
+from kiosk.model.patient import LocalPatient
+from kiosk.model.plain import from_plain, to_plain
 from kiosk.model.work import (
     Case,
     CaseState,
@@ -25,9 +26,9 @@ from kiosk.model.work import (
 from kiosk.store import lease
 from kiosk.store.journal import Journal
 from kiosk.store.lease import Lease
+from kiosk.store.outgoing.withholding import may_be_out
 from kiosk.store.tables import (
     delivery,
-    delivery_instance,
     instance,
     intake,
     patient_case,
@@ -71,22 +72,36 @@ class Recalls:
                 found = ("", "")
         return found
 
-    def keep(self, case: Case, actor: str, reason: str) -> None:
-        """Somebody looked at what happened after sending: it stays as it was sent."""
-        self._flag(case.id, False)
+    def keep(self, case: Case, actor: str, reason: str, seen: LocalPatient | None = None) -> None:
+        """Somebody looked at what happened after sending: it stays as it was sent. `seen` is the
+        local record as it is now: it does not count as a change any more."""
+        self._case(case.id, {"flagged": False, "reasons": []})
         self._write("case.kept", case, {"reason": reason}, actor)
+        if seen is not None:
+            self.rest_on(case.id, seen)
+
+    def rest_on(self, case_id: int, record: LocalPatient) -> None:
+        """The local record as it was when the case was released, or last looked at since."""
+        change = update(patient_case).where(patient_case.c.id == case_id)
+        plain = to_plain(replace(record, visits=()))
+        self._connection.execute(change.values(rests_on=plain))
+
+    def rests_on(self, case_id: int) -> LocalPatient | None:
+        plain = self._row_of_case(case_id).rests_on
+        return from_plain(LocalPatient, plain) if plain else None
 
     def begin(self, case: Case, deliveries: tuple[Delivery, ...], code: str) -> None:
         """RELEASED or DONE -> RECALLED. Nothing more of it is sent from now on: a sender that is at
         work finds its lease gone. Raises IllegalMove."""
         advance(case.state, CaseState.RECALLED)
-        self._case(case.id, {"state": CaseState.RECALLED, "flagged": False, "reasons": []})
+        values = {"state": CaseState.RECALLED, "flagged": False, "reasons": [], "rests_on": None}
+        self._case(case.id, values)
         free = {"due": 0.0, "lease_owner": "", "lease_token": "", "lease_until": 0.0}
         for each in deliveries:
             state = advance(each.state, DeliveryState.ABORTED)
             change = update(delivery).where(delivery.c.id == each.id)
             self._connection.execute(change.values(state=state, **free))
-            if self._may_be_there(each):
+            if may_be_out(self._connection, each.id):
                 self._withdraw(each, code)
 
     def recorded(self, case: Case, actor: str, data: dict[str, object]) -> None:
@@ -267,13 +282,6 @@ class Recalls:
         )
 
     # -- shared ----------------------------------------------------------------------------
-
-    def _may_be_there(self, each: Delivery) -> bool:
-        taken = select(delivery_instance.c.instance).where(
-            delivery_instance.c.delivery == each.id,
-            delivery_instance.c.answer.in_((Answer.ACCEPTED, Answer.VERIFIED)),
-        )
-        return each.attempts > 0 or self._connection.execute(taken.limit(1)).first() is not None
 
     def _withdraw(self, each: Delivery, code: str) -> None:
         row = {"case_id": each.case, "delivery": each.id, "destination": each.destination}
