@@ -7,8 +7,9 @@ import os
 import stat
 from pathlib import Path
 
-from kiosk.media.containers import Archive, Folder
+from kiosk.media.archive import Archive
 from kiosk.media.drives import await_disc, is_audio, is_blank, last_session
+from kiosk.media.folder import Folder
 from kiosk.media.iso import SECTOR, BoundedSectors, Disc, Sectors, Work
 from kiosk.media.source import MediaError, Source, Unreadable
 from kiosk.model.medium import Medium, MediumKind, kind_at

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from kiosk.media.opening import open_medium
 from kiosk.media.refusals import HEAD, bounded, is_program, shown, too_many_bytes, too_many_files
-from kiosk.media.source import Entry, Piece, Source
+from kiosk.media.source import Entry, Piece, Source, is_known, may_be
 from kiosk.media.staging import Staging, disk_trouble, require_room, staged_size, swapped
 from kiosk.model.content import Finding, Severity
 from kiosk.model.medium import (
@@ -35,12 +35,13 @@ asked for (nothing: the policy's)."""
 Read = Callable[[Entry, Span], Iterator[Piece]]
 
 STEPS = 3  # of the ladder: blocks and single sectors, then the bad ones twice more
+_MOST_RANGES = 8  # of one file's missing bytes that are named
+
 HURT = (FileState.HURT, FileState.UNREADABLE)
 
 _REPORT_SECONDS = 0.2
 _SWAP_SECONDS = 2.0  # no tray opens, changes its disc and closes in less
 _LIST_HURT = ("folder-damaged", "folder-mended")
-_UNSURE = (*_LIST_HURT, "descriptors-damaged", "folder-unreadable")
 
 
 def read(
@@ -55,27 +56,17 @@ def read(
     """
     source = open_medium(location, limits)
     try:
-        if expected is not None and not _is(source, expected):
+        if expected is not None and not may_be(source, expected):
             raise swapped()
         return copy(source, into, limits, report)
     finally:
         source.close()
 
 
-def _is(source: Source, expected: Medium) -> bool:
-    """Whether it is the medium that was identified. Where its directories cannot be read for sure,
-    it may look a little different each time."""
-    found = source.medium
-    if found.fingerprint == expected.fingerprint:
-        return True
-    damaged = any(f.code in _UNSURE for f in source.listing.findings)
-    return damaged and (found.label, found.bytes) == (expected.label, expected.bytes)
-
-
 def copy(source: Source, into: Path, limits: Limits, report: Report) -> ReadReport:
     """`read`, for a medium that is open."""
     try:
-        staging = Staging(into, source.medium)
+        staging = Staging(into, source.medium, partial(is_known, source))
         try:
             return _Reading(source, staging, limits, report).run()
         finally:
@@ -365,8 +356,9 @@ def _read_finding(file: StagedFile) -> list[Finding]:
     lost = sum(s.length for s in file.missing)
     if file.state is FileState.HURT:
         detail = (
-            f"{lost} of this file's {file.bytes} bytes could not be read. If it is a scan, it is "
-            "not complete. Clean the disc and read it again, or ask the sender for a copy."
+            f"{lost} of this file's {file.bytes} bytes could not be read: {_ranges(file.missing)}. "
+            "If it is a scan, it is not complete. Clean the disc and read it again, or ask the "
+            "sender for a copy."
         )
         return [Finding("file-hurt", Severity.ERROR, shown(file.untrusted_path), detail)]
     detail = (
@@ -374,3 +366,10 @@ def _read_finding(file: StagedFile) -> list[Finding]:
         "read it again, or ask the sender for a copy."
     )
     return [Finding("file-unreadable", Severity.ERROR, shown(file.untrusted_path), detail)]
+
+
+def _ranges(missing: Sequence[Span]) -> str:
+    """`bytes 0-4095, 8192-12287`, the first few of them."""
+    named = [f"{s.start}-{s.start + s.length - 1}" for s in missing[:_MOST_RANGES]]
+    more = len(missing) - len(named)
+    return f"bytes {', '.join(named)}" + (f" and {more} more ranges" if more else "")

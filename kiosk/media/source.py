@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from kiosk.media.refusals import HEAD
 from kiosk.model.content import Finding, Severity
-from kiosk.model.medium import Medium, Span
+from kiosk.model.medium import FileState, Medium, Span, StagedFile
+
+_UNSURE = ("folder-damaged", "folder-mended", "descriptors-damaged", "folder-unreadable")
+_COMPARED = 5  # scans, to know a damaged medium again
 
 
 class MediaError(Exception):
@@ -84,6 +90,76 @@ class Source(Protocol):
 
     def damage(self, missing: Iterable[tuple[Entry, Span]]) -> tuple[list[Span], list[Span]]:
         """Where the missing ranges of these entries lie on the medium: what was tried in vain, and
-        what was not. Nothing where a medium has no places of its own."""
+        what was not. A folder has no places of its own: it is as long as its files in the order of
+        its listing. Nothing of what is damaged every time."""
 
     def close(self) -> None: ...
+
+
+def merged(spans: Iterable[Span]) -> list[Span]:
+    """The fewest spans that cover the same."""
+    found: list[Span] = []
+    for span in sorted(spans, key=lambda s: s.start):
+        if found and found[-1].start + found[-1].length >= span.start:
+            before = found.pop()
+            end = max(before.start + before.length, span.start + span.length)
+            span = Span(before.start, end - before.start)
+        found.append(span)
+    return found
+
+
+def divided(missing: Iterable[Span], tried: Iterable[Span]) -> tuple[list[Span], list[Span]]:
+    """What of the missing was tried, and what was not."""
+    hit: list[Span] = []
+    rest: list[Span] = []
+    known = merged(tried)
+    starts = [span.start for span in known]
+    for span in merged(missing):
+        at, end = span.start, span.start + span.length
+        for one in known[max(0, bisect_right(starts, at) - 1) : bisect_right(starts, end)]:
+            first, last = max(at, one.start), min(end, one.start + one.length)
+            if first < last:
+                rest += [Span(at, first - at)] if at < first else []
+                hit.append(Span(first, last - first))
+                at = last
+        rest += [Span(at, end - at)] if at < end else []
+    return merged(hit), rest
+
+
+def may_be(source: Source, expected: Medium) -> bool:
+    """Whether it is the medium that was identified. One that is damaged may look a little different
+    each time."""
+    found = source.medium
+    if found.fingerprint == expected.fingerprint:
+        return True
+    unsure = not (found.sure and expected.sure)
+    unsure = unsure or any(f.code in _UNSURE for f in source.listing.findings)
+    return unsure and (found.label, found.bytes) == (expected.label, expected.bytes)
+
+
+def is_known(source: Source, held: Medium, done: Sequence[StagedFile]) -> bool:
+    """Whether it is the medium of which these files were read. One that is damaged is known by
+    them: some of its scans still have the same bytes, and none has others."""
+    found = source.medium
+    same = found.fingerprint == held.fingerprint
+    if same and found.sure and held.sure:
+        return True
+    if not may_be(source, held):
+        return False
+    there = {(e.untrusted_path, e.bytes): e for e in source.listing.entries if not e.refused}
+    whole = [f for f in done if f.state is FileState.WHOLE and f.bytes > HEAD]
+    known = [(f, e) for f in whole if (e := there.get((f.untrusted_path, f.bytes)))]
+    scans = [k for k in known if source.start(k[1], HEAD)[128:] == b"DICM"]
+    some = scans[:: max(1, len(scans) // _COMPARED)]
+    hashes = [(file.sha256, _hash(source, entry)) for file, entry in some]
+    read = [(then, now) for then, now in hashes if now]
+    return all(then == now for then, now in read) and (same or bool(read))
+
+
+def _hash(source: Source, entry: Entry) -> str:
+    digest = hashlib.sha256()
+    for piece in source.pieces(entry, Span(0, entry.bytes)):
+        if isinstance(piece, Span):
+            return ""
+        digest.update(piece)
+    return digest.hexdigest()

@@ -8,7 +8,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -35,6 +35,9 @@ _GROUP_LINES = 4096
 _ROOM_LEFT = 64 << 20  # for the manifest, and for whoever else writes meanwhile
 
 
+Known = Callable[[Medium, Sequence[StagedFile]], bool]
+
+
 @dataclass(slots=True)
 class _Group:
     """Files that become durable together."""
@@ -55,9 +58,9 @@ class _Group:
 class Staging:
     """One medium's folder, held by one reader at a time. `known` is what earlier readers promised,
     `done` the newest promised state of each file number whose bytes are there. Raises MediaError
-    when the folder holds another medium."""
+    when the folder holds another medium than the one that `is_known`."""
 
-    def __init__(self, folder: Path, medium: Medium) -> None:
+    def __init__(self, folder: Path, medium: Medium, is_known: Known) -> None:
         if not folder.exists():
             folder.mkdir(mode=0o700, parents=True)
             _fsync(folder.parent)
@@ -68,8 +71,8 @@ class Staging:
         self._under_way: Future[_Group] | None = None
         try:
             self._hold()
-            self._adopt(medium)
             self.known = self._recover()
+            self._adopt(medium, is_known)
         except BaseException:
             os.close(self._fd)
             raise
@@ -152,12 +155,14 @@ class Staging:
             detail = "This medium is being read already. Wait until that is done."
             raise MediaError("medium-busy", detail) from e
 
-    def _adopt(self, medium: Medium) -> None:
+    def _adopt(self, medium: Medium, is_known: Known) -> None:
         """The folder belongs to the first medium read into it."""
         path = self.folder / MEDIUM
         if not path.exists():
             self._replace(MEDIUM, json.dumps(to_plain(medium)))
-        elif from_plain(Medium, json.loads(path.read_text())).fingerprint != medium.fingerprint:
+            return
+        held = from_plain(Medium, json.loads(path.read_text()))
+        if not is_known(held, [*self.known.values()]):
             raise swapped()
 
     def _recover(self) -> dict[int, StagedFile]:

@@ -56,7 +56,8 @@ class Drive:
 class Medium:
     """A medium's identity. `fingerprint` is `sha256:` over its volume descriptors, its first
     folders and the start of its DICOMDIR (or the names and sizes of a folder or ZIP): equal for the
-    same disc put in again."""
+    same disc put in again. Not `sure` where a part of that could not be read: then it may come out
+    otherwise the next time."""
 
     kind: MediumKind
     location: str  # device node or path; where it was, not what it is
@@ -65,6 +66,7 @@ class Medium:
     fileset_id: str = ""
     fingerprint: str = ""
     bytes: int = 0
+    sure: bool = True
     maker: str = ""  # the program that wrote it, as it says itself
 
 

@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 from kiosk.media import MediaError, Watch, drives, eject, identify, refuse_blank, watch
-from kiosk.media.containers import Folder
+from kiosk.media.folder import Folder
 from kiosk.model.medium import Drive, DriveState, MediumKind
 from tests.media.bench_drive import DISC_OK, NOT_READY, SELECT_SPEED, TRAY_OPEN, Bench, BenchStick
 from tests.media.images import LIMITS, burn, contents, some_files, take
@@ -158,9 +158,7 @@ def sticks() -> None:
     """A stick is said once with its partitions, its change of mount is not; pulled and plugged in
     again under another name it is the same stick; another one is another."""
     bench = Bench()
-    bench.plug(0, "SN1")
-    seen = Seen()
-    assert seen.next() == ("SN1", "/dev/sr0", "no-disc")
+    seen = Seen()  # no optical drive: the bench may not change while one is asked for its state
     stick = BenchStick(bench, "STICK-1", FAT, FAT).plug()
     found = seen.next_drive()
     assert (found.serial, found.kind, found.state) == (

@@ -107,6 +107,22 @@ def extent(image: Path, iso_path: str) -> int:
     return int(record.extent_location()) * SECTOR
 
 
+def moved(image: Path, start: int) -> bytes:
+    """A one-folder image whose places count from a sector further on, as a session's do."""
+    root, file = extent(image, "/") // SECTOR, extent(image, "/IM9999.;1") // SECTOR
+    data = bytearray(image.read_bytes())
+    table = int.from_bytes(data[16 * SECTOR + 140 :][:4], "little")
+    for at, place in ((16 * SECTOR + 140, table), (table * SECTOR + 2, root)):
+        data[at : at + 4] = (place + start).to_bytes(4, "little")
+    for place in (root, file):
+        data = data.replace(spelled(place), spelled(place + start))
+    return bytes(data)
+
+
+def spelled(number: int) -> bytes:
+    return number.to_bytes(4, "little") + number.to_bytes(4, "big")
+
+
 def quiet(_progress: Progress) -> None:
     """Progress is not looked at here."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 import zipfile
@@ -12,10 +13,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.media import MediaError, identify
-from kiosk.model.medium import FileState, MediumKind, read_manifest
+from kiosk.media import MediaError, identify, read
+from kiosk.media.source import divided
+from kiosk.model.medium import FileState, MediumKind, Span, read_manifest
 from kiosk.policy.sections import Limits
-from tests.media.images import LIMITS, codes, contents, dicom, findings, some_files, staged, take
+from tests.media.images import (
+    LIMITS,
+    codes,
+    contents,
+    dicom,
+    findings,
+    quiet,
+    some_files,
+    staged,
+    take,
+)
 
 
 def pack(path: Path, files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> Path:
@@ -158,7 +170,7 @@ def test_links_and_pipes_in_a_folder_are_refused_not_followed(tmp_path: Path) ->
 
 def test_a_folder_swapped_for_a_link_while_it_is_read_gives_nothing_away(tmp_path: Path) -> None:
     """The directory was listed, then replaced: its files are opened component by component."""
-    from kiosk.media.containers import Folder
+    from kiosk.media.folder import Folder
     from kiosk.media.reading import copy
     from tests.media.images import quiet
 
@@ -235,3 +247,54 @@ def test_a_zip_entry_without_a_name_is_refused(tmp_path: Path) -> None:
     take(image, tmp_path / "s")
     assert contents(tmp_path / "s") == {"IM1": dicom(2)}
     assert codes(tmp_path / "s") == ["path-refused"]
+
+
+def test_a_stick_with_bad_places_names_the_bytes_of_each_file_and_can_be_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder is as long as its files laid end to end: that is where the bad places are. A later
+    visit adds what it can have."""
+    first, second = dicom(1, 20_480), dicom(2, 25_600)
+    root = lay(tmp_path / "stick", {"A": first, "B": second})
+    bad = {(len(second), 8192)}  # (file size, offset of 4,096 bytes that give an error)
+    real = os.pread
+
+    # No file system of a plain computer has bad places.
+    def pread(fd: int, length: int, at: int) -> bytes:
+        size = os.fstat(fd).st_size
+        if any(size == s and at < o + 4096 and o < at + length for s, o in bad):
+            raise OSError(errno.EIO, "bad place")
+        return real(fd, length, at)
+
+    monkeypatch.setattr("kiosk.media.folder.os.pread", pread)
+    report = read(root, tmp_path / "s", LIMITS, quiet)
+    hurt = staged(tmp_path / "s")["B"]
+    assert (hurt.state, hurt.missing) == (FileState.HURT, (Span(8192, 4096),))
+    assert report.unreadable == (Span(len(first) + 8192, 4096),)
+    assert report.damaged
+    (said,) = findings(tmp_path / "s")
+    assert "4096 of this file's 25600 bytes could not be read: bytes 8192-12287." in said.detail
+    bad.clear()
+    report = read(root, tmp_path / "s", LIMITS, quiet)
+    assert (report.unreadable, report.untried) == ((), ())
+    assert contents(tmp_path / "s") == {"A": first, "B": second}
+
+
+def test_a_stick_for_which_there_was_no_time_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = lay(tmp_path / "stick", {"A": bytes(5000)})
+
+    def pread(fd: int, length: int, at: int) -> bytes:
+        raise OSError(errno.EIO, "bad place")
+
+    monkeypatch.setattr("kiosk.media.folder.os.pread", pread)
+    report = read(root, tmp_path / "s", Limits(patience_seconds=0), quiet)
+    assert (report.unreadable, report.untried) == ((), (Span(0, 5000),))
+
+
+def test_missing_places_are_divided_by_what_was_tried() -> None:
+    missing = [Span(0, 10), Span(20, 10), Span(40, 10)]
+    hit, rest = divided(missing, [Span(5, 20), Span(42, 2), Span(46, 100)])
+    assert hit == [Span(5, 5), Span(20, 5), Span(42, 2), Span(46, 4)]
+    assert rest == [Span(0, 5), Span(25, 5), Span(40, 2), Span(44, 2)]

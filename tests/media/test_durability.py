@@ -13,10 +13,27 @@ from pathlib import Path
 import pytest
 
 from kiosk.media import MediaError, identify, read
+from kiosk.media.iso import SECTOR
+from kiosk.media.reading import copy
 from kiosk.media.staging import Staging
 from kiosk.model.medium import MANIFEST, Progress, read_manifest, staged_name
 from kiosk.policy.sections import Limits
-from tests.media.images import LIMITS, burn, codes, contents, some_files, staged, take
+from tests.media.images import (
+    FOR_EVER,
+    LIMITS,
+    Scratched,
+    burn,
+    codes,
+    contents,
+    dicom,
+    extent,
+    moved,
+    open_disc,
+    quiet,
+    some_files,
+    staged,
+    take,
+)
 
 FILES = some_files(9, 60_000)
 
@@ -148,10 +165,63 @@ def test_another_medium_in_its_place_is_noticed(image: Path, tmp_path: Path) -> 
     assert codes(into) == []
 
 
+def test_a_scratch_where_a_disc_is_known_by_makes_no_other_disc_of_it(
+    image: Path, tmp_path: Path
+) -> None:
+    """A sector of the DICOMDIR that reads at one time and not at the other changes the fingerprint:
+    the files that were read have the bytes that are there, so it goes on where it was."""
+    into, scratch = tmp_path / "s", extent(image, "/DICOMDIR.;1")
+    for bad in ({scratch: FOR_EVER}, {scratch + SECTOR: FOR_EVER}, {}):
+        disc = open_disc(Scratched(image, dict(bad)))
+        assert disc.medium.sure is not bool(bad)
+        copy(disc, into, LIMITS, quiet)
+        disc.close()
+    assert contents(into) == FILES
+    assert [f.number for f in staged(into).values()] == list(range(1, len(FILES) + 1))
+
+
+def test_a_scratched_disc_is_not_taken_for_another_of_its_size(tmp_path: Path) -> None:
+    """The same label, the same names and sizes, but the scans of another patient."""
+    into = tmp_path / "s"
+    others = {name: b"other"[: len(data)] + data[5:] for name, data in FILES.items()}
+    for name, files in (("a.iso", FILES), ("b.iso", others)):
+        image = burn(tmp_path / name, files)
+        disc = open_disc(Scratched(image, {extent(image, "/DICOMDIR.;1"): FOR_EVER}))
+        if files is FILES:
+            copy(disc, into, LIMITS, quiet)
+        else:
+            with pytest.raises(MediaError) as refusal:
+                copy(disc, into, LIMITS, quiet)
+            assert refusal.value.finding.code == "medium-swapped"
+        disc.close()
+    assert contents(into).items() <= FILES.items() | {("DICOMDIR", contents(into)["DICOMDIR"])}
+
+
+def test_a_session_that_was_added_meanwhile_makes_another_disc_of_it(
+    image: Path, tmp_path: Path
+) -> None:
+    """What was identified is read, or nothing: the disc with its new session is taken in anew, and
+    nothing of it gets into the folder that was begun."""
+    into, before = tmp_path / "s", identify(image, LIMITS)
+    take(image, into)
+    later = burn(tmp_path / "2.iso", {"IM9999": dicom(9)}, joliet=False, rock_ridge=False)
+    start = image.stat().st_size // SECTOR + 40
+    with image.open("ab") as disc:
+        disc.write(bytes(40 * SECTOR) + moved(later, start))
+    assert identify(image, LIMITS).fingerprint != before.fingerprint
+    with pytest.raises(MediaError) as refusal:
+        take(image, into)
+    assert refusal.value.finding.code == "medium-swapped"
+    with pytest.raises(MediaError) as refusal:
+        read(image, tmp_path / "t", LIMITS, quiet, before)
+    assert refusal.value.finding.code == "medium-swapped"
+    assert contents(into) == FILES
+
+
 def test_one_folder_has_one_reader(image: Path, tmp_path: Path) -> None:
     """The second is told, and the first is not disturbed."""
     into = tmp_path / "s"
-    first = Staging(into, identify(image, LIMITS))
+    first = Staging(into, identify(image, LIMITS), lambda _held, _done: False)
     with pytest.raises(MediaError) as refusal:
         take(image, into)
     assert refusal.value.finding.code == "medium-busy"

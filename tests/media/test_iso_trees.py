@@ -22,7 +22,9 @@ from tests.media.images import (
     extent,
     findings,
     forget_iso,
+    moved,
     some_files,
+    spelled,
     staged,
     take,
 )
@@ -78,7 +80,7 @@ def test_what_only_the_udf_side_of_a_bridge_lists_is_read_too(tmp_path: Path) ->
     at = extent(image, "/IMAGES")
     record = image.read_bytes().index(b"IM0003.;1", at) - 33
     _overwrite(image, record + 33, b"IM0003.;9")
-    _overwrite(image, record + 2, _both(extent(image, "/DICOMDIR.;1") // SECTOR) + _both(10))
+    _overwrite(image, record + 2, spelled(extent(image, "/DICOMDIR.;1") // SECTOR) + spelled(10))
     take(image, tmp_path / "s")
     assert some_files()["IMAGES/IM0003"] in contents(tmp_path / "s").values()
 
@@ -157,8 +159,8 @@ def test_a_folder_that_contains_itself_is_entered_once(tmp_path: Path) -> None:
     image = burn(tmp_path / "a.iso", some_files(), joliet=False, rock_ridge=False)
     root, images = extent(image, "/"), extent(image, "/IMAGES")
     data = bytearray(image.read_bytes())
-    at = data.index(_both(images // SECTOR), root)
-    data[at : at + 8] = _both(root // SECTOR)
+    at = data.index(spelled(images // SECTOR), root)
+    data[at : at + 8] = spelled(root // SECTOR)
     image.write_bytes(data)
     take(image, tmp_path / "s")
     assert contents(tmp_path / "s") == some_files()  # the path table still knows IMAGES
@@ -169,7 +171,7 @@ def test_a_length_damaged_in_one_byte_order_is_read_by_the_other_tree(tmp_path: 
     image = burn(tmp_path / "a.iso", some_files())
     root = extent(image, "/")
     data = bytearray(image.read_bytes())
-    at = data.index(_both(3000), root)
+    at = data.index(spelled(3000), root)
     data[at] ^= 0x40
     image.write_bytes(data)
     take(image, tmp_path / "s")
@@ -228,23 +230,11 @@ def test_what_the_last_session_dropped_is_said(tmp_path: Path) -> None:
     later = burn(tmp_path / "2.iso", {"IM9999": dicom(9)}, joliet=False, rock_ridge=False)
     start = first.stat().st_size // SECTOR + 40
     image = tmp_path / "a.iso"
-    image.write_bytes(first.read_bytes() + bytes(40 * SECTOR) + _moved(later, start))
+    image.write_bytes(first.read_bytes() + bytes(40 * SECTOR) + moved(later, start))
     take(image, tmp_path / "s")
     assert contents(tmp_path / "s") == {"IM9999": dicom(9)}
     assert codes(tmp_path / "s") == ["multi-session", "earlier-session-files"]
     assert findings(tmp_path / "s")[1].detail.startswith("4 files")
-
-
-def _moved(image: Path, start: int) -> bytes:
-    """A one-folder image whose places count from a sector further on, as a session's do."""
-    root, file = extent(image, "/") // SECTOR, extent(image, "/IM9999.;1") // SECTOR
-    data = bytearray(image.read_bytes())
-    table = int.from_bytes(data[PRIMARY * SECTOR + 140 :][:4], "little")
-    for at, place in ((PRIMARY * SECTOR + 140, table), (table * SECTOR + 2, root)):
-        data[at : at + 4] = (place + start).to_bytes(4, "little")
-    for place in (root, file):
-        data = data.replace(_both(place), _both(place + start))
-    return bytes(data)
 
 
 @pytest.mark.peer("genisoimage")
@@ -313,10 +303,6 @@ def test_the_fingerprint_follows_the_disc_and_not_its_place(tmp_path: Path) -> N
     other = burn(tmp_path / "c.iso", some_files() | {"IMAGES/IM0001": dicom(1, 9002)})
     prints = [identify(i, LIMITS).fingerprint for i in (image, copied, other)]
     assert prints[0] == prints[1] != prints[2]
-
-
-def _both(number: int) -> bytes:
-    return number.to_bytes(4, "little") + number.to_bytes(4, "big")
 
 
 def _overwrite(image: Path, at: int, data: bytes) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -14,7 +13,7 @@ from kiosk.media.iso.join import join, preferred
 from kiosk.media.iso.sectors import SECTOR, Sectors, gone
 from kiosk.media.iso.tree import Found, Walk, walk, walk_a_little
 from kiosk.media.refusals import HEAD, refuse_kind, refuse_path, refuse_size, shown
-from kiosk.media.source import Deadline, Entry, Listing, MediaError, Piece, Unreadable
+from kiosk.media.source import Deadline, Entry, Listing, MediaError, Piece, Unreadable, divided
 from kiosk.model.content import Finding, Severity
 from kiosk.model.medium import Medium, MediumKind, Span
 from kiosk.policy.sections import Limits
@@ -37,6 +36,7 @@ class Disc:
         last_session: int | None = None,
     ) -> None:
         self.sectors, self.limits = sectors, limits
+        self._holes = False
         self._notes: list[Finding] = []
         self._earlier: list[Session] = []
         self._trees = self._find_trees(last_session)
@@ -44,6 +44,7 @@ class Disc:
         self._volume = udf.volume(self._read_at, sectors.size) if look_on else None
         if not self._trees and self._volume is None:
             raise unknown_file_system()
+        self._holes = False  # behind the last session lie sectors that no drive reads
         names, found = self._look()
         self.medium = Medium(
             kind=kind,
@@ -52,6 +53,7 @@ class Disc:
             filesystem=names,
             fingerprint="" if sectors.bounded else f"sha256:{self._fingerprint(found)}",
             bytes=sectors.size,
+            sure=not self._holes,
             maker=next(filter(None, map(maker, self._trees)), ""),
         )
 
@@ -115,7 +117,7 @@ class Disc:
         size = self.sectors.size
         missed = [whole_sectors(p) for e, span in missing for p in places(e, span)]
         within = [Span(s.start, min(s.length, size - s.start)) for s in missed if s.start < size]
-        return divided(merged(within), sorted(self.sectors.bad))
+        return divided(within, (Span(at, SECTOR) for at in self.sectors.bad))
 
     def close(self) -> None:
         self.sectors.close()
@@ -186,7 +188,9 @@ class Disc:
         try:
             return self.sectors.read(start, length)
         except Unreadable:
-            return self.sectors.salvage(start, length)
+            found = self.sectors.salvage(start, length)
+            self._holes |= len(found) < min(length, self.sectors.size - start)
+            return found
 
     # -- its list of files -----------------------------------------------------------------
 
@@ -267,33 +271,6 @@ def places(entry: Entry, span: Span) -> Iterator[Place]:
 def whole_sectors(place: Place) -> Span:
     start = place.start - place.start % SECTOR
     return Span(start, -(-(place.start + place.length - start) // SECTOR) * SECTOR)
-
-
-def merged(spans: Iterable[Span]) -> list[Span]:
-    """The fewest spans that cover the same."""
-    found: list[Span] = []
-    for span in sorted(spans, key=lambda s: s.start):
-        if found and found[-1].start + found[-1].length >= span.start:
-            before = found.pop()
-            end = max(before.start + before.length, span.start + span.length)
-            span = Span(before.start, end - before.start)
-        found.append(span)
-    return found
-
-
-def divided(spans: Sequence[Span], sectors: Sequence[int]) -> tuple[list[Span], list[Span]]:
-    """What of the spans these sectors (by their first byte, ascending) are, and what they are
-    not."""
-    hit: list[Span] = []
-    rest: list[Span] = []
-    for span in spans:
-        at, end = span.start, span.start + span.length
-        for sector in sectors[bisect_left(sectors, at) : bisect_left(sectors, end)]:
-            hit.append(Span(sector, SECTOR))
-            rest += [Span(at, sector - at)] if at < sector else []
-            at = sector + SECTOR
-        rest += [Span(at, end - at)] if at < end else []
-    return merged(hit), rest
 
 
 def unknown_file_system() -> MediaError:

@@ -1,22 +1,19 @@
-"""Folders (a mounted stick, an unpacked download) and ZIP files as sources."""
+"""A folder (a mounted stick, an unpacked download) as a source."""
 
 from __future__ import annotations
 
 import errno
 import hashlib
-import lzma
 import os
 import stat
-import struct
 import time
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from pathlib import Path
 
 from kiosk.media.iso import gone
 from kiosk.media.refusals import HEAD, refuse_kind, refuse_path, refuse_size, shown
-from kiosk.media.source import Deadline, Entry, Listing, MediaError, Piece, never
+from kiosk.media.source import Deadline, Entry, Listing, Piece, divided, never
 from kiosk.model.content import Finding, Severity
 from kiosk.model.medium import Medium, MediumKind, Span
 from kiosk.policy.sections import Limits
@@ -24,9 +21,6 @@ from kiosk.policy.sections import Limits
 _CHUNK = 1 << 20
 _CAREFUL_CHUNK = 4096
 _PROBE, _PROBES = 1 << 15, 64  # bytes of so many files, to know a folder again
-_MOST_ZIP_DIRECTORY = 16 << 20  # 100,000 entries and more
-_ZIP_ALLOWANCE = 1 << 30  # a ZIP may unpack to this much, or to so many times its size:
-_ZIP_RATIO = 200
 
 
 class Folder:
@@ -38,9 +32,13 @@ class Folder:
         self._fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._left = limits.directory_records
         self._deadline: Deadline = never
+        self._sure = True
         self.listing = Listing()
         self._scan()
         self._probe()
+        self._tried: list[Span] = []
+        sizes = accumulate((e.bytes for e in self.listing.entries), initial=0)
+        self._begins = dict(zip((e.where for e in self.listing.entries), sizes, strict=False))
         self.medium = Medium(
             kind=MediumKind.FOLDER,
             location=str(root),
@@ -48,13 +46,17 @@ class Folder:
             filesystem="dir",
             fingerprint=f"sha256:{self._digest.hexdigest()}",
             bytes=sum(e.bytes for e in self.listing.entries),
+            sure=self._sure,
         )
 
     def pieces(self, entry: Entry, span: Span) -> Iterator[Piece]:
         return self._read(entry, span, _CHUNK)
 
     def ladder(self, entry: Entry, span: Span, step: int) -> Iterator[Piece]:
-        return self._read(entry, span, _CAREFUL_CHUNK)
+        for piece in self._read(entry, span, _CAREFUL_CHUNK):
+            if isinstance(piece, Span) and time.monotonic() <= self._deadline():
+                self._tried.append(self._placed(entry, piece))
+            yield piece
 
     def _read(self, entry: Entry, span: Span, chunk: int) -> Iterator[Piece]:
         try:
@@ -91,10 +93,14 @@ class Folder:
         self._deadline = deadline
 
     def tried(self, earlier: Sequence[Span]) -> None:
-        """A file system does not say where its files lie."""
+        """There is no better order than that of the files."""
 
     def damage(self, missing: Iterable[tuple[Entry, Span]]) -> tuple[list[Span], list[Span]]:
-        return [], []
+        return divided((self._placed(e, span) for e, span in missing), self._tried)
+
+    def _placed(self, entry: Entry, span: Span) -> Span:
+        """A range of a file in the folder as a whole, its files end to end."""
+        return Span(self._begins[entry.where] + span.start, span.length)
 
     def close(self) -> None:
         os.close(self._fd)
@@ -165,7 +171,9 @@ class Folder:
             self._digest.update(f"{entry.untrusted_path}\0{entry.bytes}\n".encode())
         named = [e for e in entries if e.untrusted_path.upper() == "DICOMDIR"]
         for entry in named[:1] or _one_of_each_folder(entries):
-            self._digest.update(self.start(entry, _PROBE))
+            found = self.start(entry, _PROBE)
+            self._digest.update(found)
+            self._sure &= len(found) == min(_PROBE, entry.bytes)
 
     def _unreadable_folder(self, parts: tuple[str, ...]) -> None:
         where = shown("/".join(os.fsencode(p).decode("utf-8", "backslashreplace") for p in parts))
@@ -205,121 +213,6 @@ def _kind_and_size(item: os.DirEntry[str]) -> tuple[str, int]:
     return ("symlink" if stat.S_ISLNK(about.st_mode) else "device"), 0
 
 
-class Archive:
-    """A ZIP file. Raises MediaError when it is no ZIP after all, or locked as a whole."""
-
-    def __init__(self, path: Path, limits: Limits) -> None:
-        self._limits = limits
-        self._path = path
-        _refuse_huge_directory(path)
-        try:
-            self._zip = zipfile.ZipFile(path)
-        except _ZIP_ERRORS as e:
-            raise _damaged_zip() from e
-        self.listing = Listing()
-        digest = hashlib.sha256()
-        folders: set[tuple[str, ...]] = set()
-        allowance = max(_ZIP_ALLOWANCE, _ZIP_RATIO * path.stat().st_size)
-        for info in sorted(self._zip.infolist(), key=lambda i: i.header_offset):
-            parts = _zip_parts(info)
-            digest.update(f"{'/'.join(parts)}\0{info.file_size}\0{info.CRC}\n".encode())
-            folders.update(parts[:n] for n in range(1, min(len(parts), limits.depth + 1)))
-            if info.filename.endswith("/"):
-                folders.add(parts)
-                continue
-            entry = self._entry(info, parts, allowance)
-            allowance -= 0 if entry.refused else entry.bytes
-            self.listing.entries.append(entry)
-        self._refuse_locked()
-        self.listing.directories = len(folders)
-        self.medium = Medium(
-            kind=MediumKind.ZIP,
-            location=str(path),
-            label=path.stem,
-            filesystem="zip",
-            fingerprint=f"sha256:{digest.hexdigest()}",
-            bytes=path.stat().st_size,
-        )
-
-    def pieces(self, entry: Entry, span: Span) -> Iterator[Piece]:
-        at, end = 0, span.start + span.length
-        try:
-            with self._zip.open(entry.where) as body:
-                while chunk := body.read(_CHUNK):
-                    at += len(chunk)
-                    if at > span.start:
-                        yield chunk[-(at - span.start) :]
-        except _ZIP_ERRORS:
-            # What came before a wrong checksum at the end may be wrong anywhere.
-            yield Span(max(at, span.start), end - max(at, span.start)) if at < end else span
-            return
-        if at < end:
-            yield Span(max(at, span.start), end - max(at, span.start))  # less than it states
-
-    def ladder(self, entry: Entry, span: Span, step: int) -> Iterator[Piece]:
-        yield span  # a damaged ZIP is damaged every time
-
-    def start(self, entry: Entry, length: int) -> bytes:
-        try:
-            with self._zip.open(entry.where) as body:
-                return body.read(length)
-        except _ZIP_ERRORS:
-            return b""
-
-    def check_present(self) -> None:
-        if not self._path.exists():
-            raise gone()
-
-    def slow_down(self, deadline: Deadline) -> None:
-        """A file has no speed to set."""
-
-    def tried(self, earlier: Sequence[Span]) -> None:
-        """A packed file has no places of its own."""
-
-    def damage(self, missing: Iterable[tuple[Entry, Span]]) -> tuple[list[Span], list[Span]]:
-        return [], []
-
-    def close(self) -> None:
-        self._zip.close()
-
-    def _entry(self, info: zipfile.ZipInfo, parts: tuple[str, ...], allowance: int) -> Entry:
-        path, mode = "/".join(parts), info.external_attr >> 16
-        kind = "symlink" if stat.S_ISLNK(mode) else "file"
-        if info.flag_bits & 1:
-            kind = "encrypted"
-        refused = (
-            refuse_path(parts, self._limits)
-            or refuse_kind(path, kind)
-            or refuse_size(path, info.file_size, self._limits)
-            or (_expands(path) if info.file_size > allowance else None)
-        )
-        return Entry(path, info.file_size, info, refused)
-
-    def _refuse_locked(self) -> None:
-        refused = [e.refused for e in self.listing.entries]
-        if refused and all(r and r.code == "encrypted-refused" for r in refused):
-            raise MediaError(
-                "medium-encrypted",
-                "The ZIP file is locked with a password. Its scans cannot be read here. Unpack "
-                "it with the password, or ask the sender for a copy without one.",
-            )
-
-
-_ZIP_ERRORS = (
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    NotImplementedError,
-    RuntimeError,
-    ValueError,
-    LookupError,
-    OverflowError,
-    struct.error,
-    OSError,
-)
-
-
 def _file_pieces(fd: int, span: Span, step: int, deadline: Deadline) -> Iterator[Piece]:
     """The range as pieces; what cannot be read, or is not there any more, as Spans."""
     at, end = span.start, span.start + span.length
@@ -338,58 +231,6 @@ def _file_pieces(fd: int, span: Span, step: int, deadline: Deadline) -> Iterator
             return
         yield data
         at += len(data)
-
-
-def _zip_parts(info: zipfile.ZipInfo) -> tuple[str, ...]:
-    """The components of an entry's name; the encoding guessed where the flag for UTF-8 is unset,
-    a backslash taken for a separator where no slash is (old Windows packers)."""
-    name = info.filename
-    if not info.flag_bits & 0x800:
-        try:
-            name = name.encode("cp437").decode("utf-8")
-        except UnicodeError:
-            pass
-    if "\\" in name and "/" not in name:
-        name = name.replace("\\", "/")
-    return tuple(name.removesuffix("/").split("/"))
-
-
-def _refuse_huge_directory(path: Path) -> None:
-    """A ZIP's directory is held in memory: its size is looked at first (APPNOTE 4.3.16)."""
-    with path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - 65_557))
-        tail = file.read()
-    at = tail.rfind(b"PK\5\6")
-    length = int.from_bytes(tail[at + 12 : at + 16], "little") if at >= 0 else 0
-    wide = tail.rfind(b"PK\6\6")
-    if length == 0xFFFFFFFF and wide >= 0:
-        length = int.from_bytes(tail[wide + 40 : wide + 48], "little")
-    if length > _MOST_ZIP_DIRECTORY:
-        raise MediaError(
-            "limit-records",
-            "The ZIP file lists far more files than a medium with scans does. It was not read. "
-            "Ask the sender for one with the scans only.",
-            Severity.UNSAFE,
-        )
-
-
-def _expands(path: str) -> Finding:
-    return Finding(
-        "limit-expansion",
-        Severity.UNSAFE,
-        shown(path),
-        "The ZIP file would unpack to far more than scans ever do. This entry was not read. Ask "
-        "the sender for a copy.",
-    )
-
-
-def _damaged_zip() -> MediaError:
-    return MediaError(
-        "medium-unreadable",
-        "The ZIP file is damaged or incomplete. No scans were read. Download it again, or ask "
-        "the sender for a copy.",
-    )
 
 
 _TOO_MANY = (
