@@ -49,6 +49,8 @@ def patient(group: Sequence[Segment], trigger: str, authority: str) -> PatientFi
         prior_names=tuple(_person_names(mrg, 7)) if mrg else (),
         visit=_visit(by_name, trigger),
         prior_visit=mrg.first(5) if mrg else "",
+        account=_account(pid, 18, authority),
+        prior_account=_account(mrg, 3, authority) if mrg else None,
     )
 
 
@@ -65,6 +67,15 @@ def _first_filled(
             named = tuple(i for i in kept if i.issuer or i.universal_id)
             return named or kept
     return ()
+
+
+def _account(segment: Segment, number: int, authority: str) -> Identifier | None:
+    """An account needs no authority: no patient is found by it alone."""
+    found = segment.repetitions(number)
+    if not found:
+        return None
+    account = _identifier(segment, found[0], authority)
+    return account if account.value and account.value != NULL else None
 
 
 def _identifier(segment: Segment, text: str, authority: str) -> Identifier:

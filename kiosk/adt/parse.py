@@ -118,7 +118,9 @@ def _patients(message: er7.Message, trigger: str, authority: str) -> tuple[Patie
     if not patients:
         raise _rejected("AE", 100, "PID^1", "The message names no patient: it has no PID segment.")
     for number, patient in enumerate(patients, 1):
-        _check_patient(patient, effect in _NEEDS_PRIOR, number)
+        by_account = effect is Effect.MERGE_ACCOUNT and patient.account and patient.prior_account
+        if patient.identifiers or not by_account:
+            _check_patient(patient, effect in _NEEDS_PRIOR, number)
     if effect in _PAIRS and len(patients) != 2:
         raise _rejected("AE", 100, "PID^2", "Linking and unlinking need two PID segments.")
     return patients

@@ -217,6 +217,10 @@ def _report(tx: Transaction, local: LocalPatient) -> dict[str, object]:
             *(_identifier(i, "active") for i in identity.identifiers),
             *(_identifier(i, "prior") for i in local.prior_identifiers),
         ],
+        "accounts": [
+            *(_identifier(i, "active") for i in local.accounts),
+            *(_identifier(i, "prior") for i in local.prior_accounts),
+        ],
         "names": [n.to_dicom() for n in identity.names],
         "former_names": [n.to_dicom() for n in local.former_names],
         "birth_date": identity.birth_date,

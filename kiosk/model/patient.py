@@ -163,3 +163,6 @@ class LocalPatient:
     # The other register that named this patient, who is no record of the roster; its key is then
     # `?` and the number: `?0012345^HOSP`.
     source: str = ""
+    # Of this patient, in use and given up: for people to search by. They name no patient.
+    accounts: tuple[Identifier, ...] = ()
+    prior_accounts: tuple[Identifier, ...] = ()

@@ -28,6 +28,8 @@ class Effect(StrEnum):
     CHANGE_ID = "change-id"  # MRG-1 is renamed to PID-3
     MOVE_ID = "move-id"  # MRG-1 moves to the patient PID-3
     MOVE_VISIT = "move-visit"  # visit MRG-5 becomes PV1-19 of PID-3
+    MERGE_ACCOUNT = "merge-account"  # account MRG-3 is given up for PID-18 of the same patient
+    MOVE_ACCOUNT = "move-account"  # account MRG-3 moves to the patient PID-3
     LINK = "link"
     UNLINK = "unlink"
     NONE = "none"  # says nothing that the roster keeps
@@ -51,7 +53,9 @@ _EFFECTS: dict[str, Effect] = {
         Effect.MOVE_VISIT: "A42 A45 A50",
         Effect.LINK: "A24",
         Effect.UNLINK: "A37",
-        Effect.NONE: "A20 A35 A41 A44 A48 A49 A51",
+        Effect.MERGE_ACCOUNT: "A35 A41 A49",
+        Effect.MOVE_ACCOUNT: "A44",
+        Effect.NONE: "A20 A48 A51",
     }.items()
     for trigger in triggers.split()
 }
@@ -79,6 +83,8 @@ class PatientFields:
     prior_names: tuple[PersonName, ...] = ()  # MRG-7
     visit: Visit | None = None
     prior_visit: str = ""  # MRG-5
+    account: Identifier | None = None  # PID-18
+    prior_account: Identifier | None = None  # MRG-3
 
 
 @dataclass(frozen=True, slots=True)

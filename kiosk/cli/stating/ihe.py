@@ -28,6 +28,8 @@ _WORDS = {
     Effect.CHANGE_ID: "MRG-1 is renamed to PID-3",
     Effect.MOVE_ID: "MRG-1 moves to the patient of PID-3",
     Effect.MOVE_VISIT: "the visit moves to the patient of PID-3",
+    Effect.MERGE_ACCOUNT: "account MRG-3 is given up for PID-18; no patient is merged",
+    Effect.MOVE_ACCOUNT: "account MRG-3 moves to the patient of PID-3; no patient is merged",
     Effect.LINK: "both records are linked and stay two",
     Effect.UNLINK: "the link is taken back",
     Effect.NONE: "accepted, nothing is kept",

@@ -15,6 +15,7 @@ from kiosk.model.patient import Identifier, LocalPatient
 from kiosk.model.registration import (
     Applied,
     Disposition,
+    Effect,
     Kept,
     PatientFields,
     RegistrationEvent,
@@ -69,9 +70,18 @@ class Authorities:
     def _patient(self, patient: PatientFields) -> PatientFields:
         identifiers = tuple(map(self._identifier, patient.identifiers))
         prior = tuple(map(self._identifier, patient.prior))
-        if identifiers == patient.identifiers and prior == patient.prior:
+        account, given_up = self._account(patient.account), self._account(patient.prior_account)
+        told = (patient.identifiers, patient.prior, patient.account, patient.prior_account)
+        if (identifiers, prior, account, given_up) == told:
             return patient
-        return replace(patient, identifiers=identifiers, prior=prior)
+        return replace(
+            patient, identifiers=identifiers, prior=prior, account=account, prior_account=given_up
+        )
+
+    def _account(self, account: Identifier | None) -> Identifier | None:
+        if account is None or account.issuer or account.universal_id:
+            return account and self._identifier(account)
+        return account if len(account.value) <= 256 else replace(account, value=account.value[:256])
 
     def _identifier(self, i: Identifier) -> Identifier:
         value, issuer = i.value[:256], self._learnt(i.issuer[:250], i.universal_id[:250])
@@ -128,7 +138,9 @@ class Feed:
         ]
         events = [e for e, _ in settled if isinstance(e, RegistrationEvent)]
         self._load_seen(events)
-        self._loaded = rows.open_sheet(self._connection, self._state["next_key"], _numbers(events))
+        self._loaded = rows.open_sheet(
+            self._connection, self._state["next_key"], _numbers(events), _accounts(events)
+        )
         outcomes = [self._one(e, raw) for e, raw in settled]
         self._write(keys_of, any(a.ack == "AA" for a in outcomes))
         return outcomes
@@ -266,3 +278,12 @@ def _key(event: RegistrationEvent) -> tuple[str, str]:
 
 def _numbers(events: Iterable[RegistrationEvent]) -> set[tuple[str, str]]:
     return {number(i) for e in events for p in e.patients for i in (*p.identifiers, *p.prior)}
+
+
+_OF_ACCOUNTS = frozenset({Effect.MERGE_ACCOUNT, Effect.MOVE_ACCOUNT})
+
+
+def _accounts(events: Iterable[RegistrationEvent]) -> set[tuple[str, str]]:
+    """The accounts that these events merge or move."""
+    told = (p for e in events if e.effect in _OF_ACCOUNTS or e.trigger == "A36" for p in e.patients)
+    return {number(a) for p in told for a in (p.account, p.prior_account) if a}

@@ -30,6 +30,7 @@ Number = tuple[str, str]  # value and issuer
 
 QUERY = "QUERY"  # in `last_event`: no message has told of the record yet, another register did
 
+MAX_ACCOUNTS = 200  # kept of one record, the newest
 MAX_VISITS = 100  # kept of one record, the newest: they rank candidates, no more
 
 # HL7 table 0203: numbers of accounts, cards and papers. A family shares them, a patient changes
@@ -71,6 +72,7 @@ class Record:
     visits: tuple[Visit, ...] = ()
     last_event: str = ""
     updated_at: str = ""
+    accounts: tuple[tuple[Identifier, str], ...] = ()  # one that was given up says since when
 
     @property
     def name(self) -> PersonName:
@@ -154,9 +156,11 @@ def view(record: Record, below: Iterable[Record]) -> Record:
         return record
     prior, former = dict(record.prior), list(record.former)
     visits, linked = dict.fromkeys(record.visits), dict.fromkeys(record.linked)
+    accounts = dict.fromkeys(record.accounts)
     for child in below:
         prior |= dict.fromkeys(child.identifiers, child.merged_at) | dict(child.prior)
         visits |= dict.fromkeys(child.visits)
+        accounts |= dict.fromkeys(child.accounts)
         linked |= dict.fromkeys(child.linked)
         for name in () if child.temporary else (*child.names, *child.former):
             if not _placeholder(name) and not any(
@@ -170,6 +174,7 @@ def view(record: Record, below: Iterable[Record]) -> Record:
         former=tuple(former),
         visits=tuple(visits),
         linked=tuple(linked),
+        accounts=tuple(accounts),
     )
 
 
@@ -197,6 +202,8 @@ def local_patient(record: Record) -> LocalPatient:
         visits=record.visits,
         last_event=record.last_event,
         updated_at=record.updated_at,
+        accounts=tuple([a for a, since in record.accounts if not since]),
+        prior_accounts=tuple([a for a, since in record.accounts if since]),
     )
 
 
@@ -229,6 +236,7 @@ def encode(record: Record) -> str:
             [r.merged_into, r.merged_at, list(r.linked)],
             [_visit(v) for v in r.visits],
             [r.last_event, r.updated_at],
+            [[_identifier(i), at] for i, at in r.accounts],
         ]
     )
 
@@ -258,9 +266,12 @@ _compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 def decode(key: int, text: str) -> Record:
     """The inverse of `encode`."""
-    identifiers, prior, names, former, plain, flags, merged, visits, last = json.loads(text)
+    told = json.loads(text)
+    identifiers, prior, names, former, plain, flags, merged, visits, last, accounts = told
     into, at, linked = merged
-    rest = [*plain, *map(bool, flags), into, at, tuple(linked), tuple(map(_as_visit, visits))]
+    rest: list[Any] = [*plain, *map(bool, flags), into, at, tuple(linked)]
+    rest += [tuple(map(_as_visit, visits)), *last]
+    rest.append(tuple([(Identifier(*i), since) for i, since in accounts]))
     return Record(
         key,
         tuple(Identifier(*i) for i in identifiers),
@@ -268,7 +279,6 @@ def decode(key: int, text: str) -> Record:
         tuple(PersonName(*n) for n in names),
         tuple(PersonName(*n) for n in former),
         *rest,
-        *last,
     )
 
 

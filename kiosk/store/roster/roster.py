@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Integer, Select, bindparam, func, select
 from kiosk.model.matching import IndexStatistics
 from kiosk.model.patient import Identifier, LocalPatient, PatientStatus
 from kiosk.model.registration import Applied, RegistrationEvent, RosterException
-from kiosk.store.roster import rows
+from kiosk.store.roster import accounts, rows
 from kiosk.store.roster.feed import Authorities, Feed, Refusal
 from kiosk.store.roster.record import decode, fold, local_patient
 from kiosk.store.roster.statements import LONGEST, Marks, among
@@ -165,8 +165,8 @@ class Roster:
         return IndexStatistics(self.size(), counts)
 
     def search(self, text: str, birth_date: str = "", limit: int = 20) -> tuple[LocalPatient, ...]:
-        """For people: the records with that number, else those in whose names every word of
-        `text` begins a word, born on `birth_date` (DA) if that is given."""
+        """For people: the records with that number, else with that account, else those in whose
+        names every word of `text` begins a word, born on `birth_date` (DA) if that is given."""
         found = self._by_number(text.strip(), limit)
         if not found:
             query = self._by_words(text, birth_date)
@@ -177,6 +177,12 @@ class Roster:
         asked = Identifier.parse(text)
         issuers = [asked.issuer] if asked.issuer else self.issuers(asked.value)[:limit]
         named = (self.resolve(Identifier(asked.value, issuer)) for issuer in issuers)
+        found = {p.key: p for p in named if p and p.status is not PatientStatus.INACTIVE}
+        return tuple(found.values()) or self._by_account(asked, limit)
+
+    def _by_account(self, asked: Identifier, limit: int) -> tuple[LocalPatient, ...]:
+        holders = accounts.holders(self._connection, [(asked.value, asked.issuer)])
+        named = (self.survivor(str(key)) for key in sorted(holders)[:limit])
         found = {p.key: p for p in named if p and p.status is not PatientStatus.INACTIVE}
         return tuple(found.values())
 

@@ -30,6 +30,7 @@ from sqlalchemy import (
 )
 
 from kiosk.model.patient import Identifier, LocalPatient, PersonName
+from kiosk.store.roster import accounts
 from kiosk.store.roster.record import (
     Number,
     Record,
@@ -194,10 +195,15 @@ def hashed(key_text: str) -> int:
     return int.from_bytes(digest.digest(), "big", signed=True)
 
 
-def open_sheet(connection: Connection, next_key: int, wanted: Iterable[Number]) -> Loaded:
-    """A sheet with the records that carry these numbers and every record merged into or above
-    them."""
-    keys: set[int] = set()
+def open_sheet(
+    connection: Connection,
+    next_key: int,
+    wanted: Iterable[Number],
+    of_accounts: Iterable[Number] = (),
+) -> Loaded:
+    """A sheet with the records that carry these numbers or accounts and every record merged into
+    or above them."""
+    keys = accounts.holders(connection, of_accounts)
     asked = set(wanted)
     found = among(connection, _numbered, {value for value, _ in asked})
     keys |= {owner for value, issuer, owner in found if (value, issuer) in asked}
@@ -250,6 +256,7 @@ class Loaded:
         views = {k: view(sheet.records[k], sheet.below(sheet.records[k])) for k in stale}
         self._write_patients(connection, changed, views)
         self._write_identifiers(connection, changed)
+        accounts.write(connection, [(self._own.get(k), sheet.records[k]) for k in changed])
         self._write_index(connection, views, keys_of)
         return sum(
             views[k].searchable - (k in self._viewed and self._viewed[k].searchable) for k in views

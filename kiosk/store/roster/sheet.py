@@ -89,6 +89,11 @@ class Sheet:
         key = self.owners.get(number(identifier))
         return None if key is None else self.records[key]
 
+    def holders(self, account: Identifier) -> list[Record]:
+        """The loaded records that have this account, or had it."""
+        asked = number(account)
+        return [r for r in self.records.values() if any(number(a) == asked for a, _ in r.accounts)]
+
     def root(self, record: Record) -> Record:
         """The survivor that the record resolves to: itself when it is not merged."""
         while record.merged_into:
@@ -135,7 +140,7 @@ def _differs(old: Record | None, new: Record) -> bool:
     return old is None or _LASTING(old) != _LASTING(new)
 
 
-_PASSING = ("visits", "last_event", "updated_at")
+_PASSING = ("visits", "last_event", "updated_at", "accounts")
 _LASTING = attrgetter(*(f.name for f in fields(Record) if f.name not in _PASSING))
 
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 from kiosk.model.patient import Identifier, PersonName, Visit
 from kiosk.model.registration import NULL, Effect, Kept, PatientFields, RegistrationEvent
 from kiosk.store.roster.record import (
+    MAX_ACCOUNTS,
     MAX_VISITS,
     Record,
     fold,
@@ -62,6 +63,7 @@ def updated(record: Record, fields: PatientFields, event: RegistrationEvent) -> 
         _visits(record.visits, fields.visit),
         f"{event.trigger} {event.control_id}",
         event.recorded_at or record.updated_at,
+        with_account(record, fields.account).accounts,
     )
 
 
@@ -132,6 +134,13 @@ def with_alias(record: Record, names: tuple[PersonName, ...]) -> Record:
 def with_visit(record: Record, visit: Visit | None) -> Record:
     """The record with the visit entered or brought up to date; what it leaves out stays."""
     return replace(record, visits=_visits(record.visits, visit)) if visit else record
+
+
+def with_account(record: Record, account: Identifier | None) -> Record:
+    """The record with the account, unless it has or had it: one given up is not revived."""
+    if account is None or any(number(a) == number(account) for a, _ in record.accounts):
+        return record
+    return replace(record, accounts=(*record.accounts, (account, ""))[-MAX_ACCOUNTS:])
 
 
 def _visits(mine: tuple[Visit, ...], said: Visit | None) -> tuple[Visit, ...]:

@@ -15,6 +15,7 @@ from kiosk.model.patient import Identifier, PersonName
 from kiosk.model.registration import PatientFields, RegistrationEvent
 from kiosk.store import Store, Transaction
 from kiosk.store.roster import rows as tables
+from kiosk.store.roster.accounts import account
 from kiosk.store.roster.record import Record, decode, local_patient
 from tests.adt.messages import hl7
 from tests.store.roster.test_roster_cases import arrive
@@ -34,8 +35,15 @@ pair = st.builds(
     lambda trigger, at, a, b: (trigger, at, (PatientFields((a,)), PatientFields((b,)))),
     st.sampled_from(["A24", "A37"]), times, some, some,
 )  # fmt: skip
+accounts = st.sampled_from("789").map(lambda v: Identifier(v, "M", "AN"))
+billed = st.builds(
+    lambda trigger, at, who, new, old: (
+        trigger, at, (PatientFields((who,), account=new, prior=(who,), prior_account=old),)
+    ),
+    st.sampled_from(["A04", "A35", "A41", "A44", "A49"]), times, some, accounts, accounts,
+)  # fmt: skip
 # Each list is one transaction.
-feeds = st.lists(st.lists(st.one_of(one, moved, pair), min_size=1, max_size=6), max_size=6)
+feeds = st.lists(st.lists(st.one_of(one, moved, pair, billed), min_size=1, max_size=6), max_size=6)
 
 
 def hold(feed: list[list[tuple[str, str, tuple[PatientFields, ...]]]], rows: Store) -> None:
@@ -66,12 +74,15 @@ def the_index_is_what_the_records_say(tx: Transaction) -> None:
         row.id: decode(row.id, row.viewed or row.own)
         for row in tx.connection.execute(tables.patient.select())
     }
+    own = [decode(row.id, row.own) for row in tx.connection.execute(tables.patient.select())]
+    had = {(a.value, a.issuer, r.key) for r in own for a, _ in r.accounts}
+    assert entries(tx, account) == had
     shown = [r for r in records.values() if r.searchable]
     assert tx.roster.size() == len(shown)
     assert entries(tx, tables.key) == {(key, r.key) for r in shown for key in keys(r)}
 
 
-def entries(tx: Transaction, table: object) -> set[tuple[int, int]]:
+def entries(tx: Transaction, table: object) -> set[tuple[object, ...]]:
     return {tuple(row) for row in tx.connection.execute(table.select())}  # type: ignore[attr-defined]
 
 
