@@ -49,6 +49,22 @@ def test_records_are_found_under_the_newer_programs_keys_and_no_others(url: str)
     newer.close()
 
 
+def test_records_are_indexed_anew_for_keys_that_few_of_them_have(url: str) -> None:
+    """The matcher counts names apart for those whose birthday, 1 January, nobody knew."""
+    old = store.open(url, keys_of=by_family, name_keys_of=none)
+    with old.begin() as tx:
+        arrive(tx, hl7("A28", "PID|1||1^^^M||YUSUF^OMAR||19760101|M", control="1", at="20260101"))
+    old.close()
+
+    def unknown_birthday(local: LocalPatient) -> frozenset[str]:
+        born = local.identity.birth_date
+        return by_family(local) | ({"no birthday"} if born.endswith("0101") else set())
+
+    newer = store.open(url, keys_of=unknown_birthday, name_keys_of=none)
+    assert found(newer, "no birthday") == {"1"}
+    newer.close()
+
+
 def test_a_program_that_looks_under_the_same_keys_indexes_nothing(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
