@@ -50,7 +50,7 @@ MAY_USE: dict[str, frozenset[str]] = {
     "rapidfuzz": frozenset({"identity"}),
     # The desk's viewer puts windows over checked arrays, never over a medium's bytes.
     "numpy": frozenset({"fileset", "coercion", "delivery", "ui"}),
-    "imagecodecs": frozenset({"fileset"}),
+    "imagecodecs": frozenset({"fileset", "coercion"}),
     # adt asks a FHIR server who a patient is: the words of the answer are a registration's.
     "httpx2": frozenset({"adt", "delivery", "notify"}),
     "argon2": frozenset({"desk"}),

@@ -7,9 +7,11 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from io import FileIO
+from pathlib import Path
 
 from kiosk.model.delivery import Coerced, CoercionRefused, Outbound
 
@@ -172,9 +174,26 @@ def _slices(
         yield piece, at == len(whole)
 
 
+def unchanged(item: Outbound, original: Path) -> None:
+    """Holds all of a staged file against what came off the medium: what is made of it has other
+    bytes. Raises CoercionRefused."""
+    try:
+        with original.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as e:
+        raise CoercionRefused(UNREADABLE) from e
+    if item.sha256 and found != item.sha256:
+        raise CoercionRefused(CHANGED)
+
+
 def opened(item: Outbound, buffers: Buffers) -> Body:
     """`item` coerced and its original open. Raises CoercionRefused when it must not be sent."""
     coerced = item.coerce()
+    with coerced.made or nullcontext():
+        return _opened(item, coerced, buffers)
+
+
+def _opened(item: Outbound, coerced: Coerced, buffers: Buffers) -> Body:
     if not (is_uid(coerced.sop_instance_uid) and is_uid(coerced.sop_class_uid)):
         raise CoercionRefused(NO_UID)
     try:
@@ -196,7 +215,7 @@ def opened(item: Outbound, buffers: Buffers) -> Body:
 def _original(item: Outbound, coerced: Coerced, file: FileIO, size: int) -> _Original:
     """Held against the whole file's hash as it came off the medium, or, where the file was made
     here, against that of the pixel data."""
-    if item.sha256:
+    if item.sha256 and coerced.made is None:
         return _Original(file, 0, size, item.sha256)
     start = coerced.tail_offset + coerced.pixels_at
     return _Original(file, start, start + coerced.pixels_length, coerced.pixels)

@@ -13,7 +13,7 @@ from functools import partial
 from pydicom.uid import UID
 
 from kiosk.delivery import dicomweb
-from kiosk.delivery.body import NO_UID, Body, Buffers, is_uid, opened
+from kiosk.delivery.body import NO_UID, Body, Buffers, is_uid, opened, unchanged
 from kiosk.delivery.dimse import (
     Association,
     Command,
@@ -39,6 +39,8 @@ from kiosk.policy.sections import Destination
 
 MAX_CONTEXTS = 128  # odd identifiers 1 to 255, PS3.8 9.3.2.2
 IMPLICIT = "1.2.840.10008.1.2"  # every archive takes it (PS3.5 10.1)
+EXPLICIT = "1.2.840.10008.1.2.1"
+INSTEAD = (EXPLICIT, IMPLICIT)  # of what an archive does not take, the first that it does
 _TOGETHER = 8  # of 128 KiB in one write: each write costs a change of who has the processor
 LOST_IN_A_ROW = 5  # some peers abort for one instance that they cannot parse
 _SLOWEST_FILING = 10_000_000  # bytes a second: a large instance is answered later than a small one
@@ -74,17 +76,24 @@ def send(
 
 def batches(items: Iterable[Outbound]) -> Iterator[Sequence[Pair]]:
     """The contexts that are needed, in order of appearance, as many as an association carries, each
-    class with the syntax that no archive may refuse."""
+    class with what its instances can be sent as where their own syntax is refused."""
     able = filter(_has_context, items)
     batch: dict[Pair, None] = {}
-    for sop_class, syntax in dict.fromkeys((i.sop_class_uid, i.transfer_syntax_uid) for i in able):
-        wanted = {(sop_class, syntax): None, (sop_class, IMPLICIT): None}
+    for sop_class, *syntaxes in dict.fromkeys((i.sop_class_uid, *_syntaxes(i)) for i in able):
+        wanted = dict.fromkeys((sop_class, syntax) for syntax in syntaxes)
         if len(batch | wanted) > MAX_CONTEXTS:
             yield tuple(batch)
             batch = {}
         batch |= wanted
     if batch:
         yield tuple(batch)
+
+
+def _syntaxes(item: Outbound) -> tuple[str, ...]:
+    """Its own, and those that no archive may refuse (PS3.5 10.1) or that it can be made into."""
+    if item.transcode is None:
+        return item.transfer_syntax_uid, IMPLICIT
+    return item.transfer_syntax_uid, *INSTEAD
 
 
 def _has_context(item: Outbound) -> bool:
@@ -251,19 +260,29 @@ class _Sender:
 
 
 def _as_accepted(association: Association, item: Outbound) -> Outbound:
-    """`item` as it is where the archive takes that, else in the syntax that every one takes."""
+    """`item` as it is where the archive takes that, else in another syntax that it takes."""
     if association.accepted(item.sop_class_uid, item.transfer_syntax_uid) is not None:
         return item
-    if item.transcode is None or association.accepted(item.sop_class_uid, IMPLICIT) is None:
+    taken = (s for s in INSTEAD if association.accepted(item.sop_class_uid, s) is not None)
+    other = next(taken, None)
+    if item.transcode is None or other is None:
         return item
-    other = partial(_transcoded, item.transcode, item.coerce)
-    return replace(item, transfer_syntax_uid=IMPLICIT, coerce=other, transcode=None)
+    coerce = partial(_transcoded, item, item.transcode, other)
+    return replace(item, transfer_syntax_uid=other, coerce=coerce, transcode=None)
 
 
 def _transcoded(
-    transcode: Callable[[Coerced, str], Coerced], coerce: Callable[[], Coerced]
+    item: Outbound, transcode: Callable[[Coerced, str], Coerced], syntax: str
 ) -> Coerced:
-    return transcode(coerce(), IMPLICIT)
+    coerced = item.coerce()
+    made = transcode(coerced, syntax)
+    if made.made is not None:
+        try:
+            unchanged(item, coerced.tail)
+        except CoercionRefused:
+            made.made.close()
+            raise
+    return made
 
 
 def _refusal(association: Association, item: Outbound) -> str:

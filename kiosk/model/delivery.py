@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import IO
 
 from kiosk import __version__
 from kiosk.model.content import Instance, Study
@@ -118,6 +119,8 @@ class Coerced:
     pixels: str = ""
     pixels_at: int = 0
     pixels_length: int = 0
+    # The file of `tail` where that was made for this sending: whoever opens the tail closes it.
+    made: IO[bytes] | None = None
 
 
 @dataclass(frozen=True, slots=True)

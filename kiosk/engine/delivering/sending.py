@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -19,11 +20,11 @@ from kiosk.model.delivery import Answer, Attempt, InstanceResult, Outbound, Plan
 from kiosk.model.medium import made_here
 from kiosk.model.plain import from_plain
 from kiosk.model.work import Delivery, DeliveryState
+from kiosk.sandbox.decoding import Decoder, decodes
 from kiosk.store import DatabaseBusy, Lease, Transaction
 
 TO_SEND = (Answer.PENDING, Answer.RETRY)
 SENT = (Answer.ACCEPTED, Answer.VERIFIED)
-EXPLICIT = "1.2.840.10008.1.2.1"
 BATCH = 50  # results a transaction: a crash repeats at most so many C-STOREs, which is harmless
 LOOK_SECONDS = 0.2
 ROTTEN = (
@@ -53,13 +54,15 @@ def send(site: Site, work: Delivery, stopping: Callable[[], bool]) -> Settlement
         if look_again(tx, tx.cases.get(work.case)):
             return _nothing  # taken back or withheld
         known = tx.deliveries.begin_attempt(work.id)
-    items = [_outbound(site, ticket, instance, plan) for instance, _ in results]
+    decoder = Decoder(site.vault.folder(ticket), site.policy.limits)
+    items = [_outbound(site, ticket, instance, plan, decoder) for instance, _ in results]
     record = _Recorder(site, work.id)
 
     def over() -> bool:
         return stopping() or record.stopped() or busy_until(site, target) is not None
 
-    attempt = delivery.send(target, calling(site, target), items, record, over)
+    with closing(decoder):
+        attempt = delivery.send(target, calling(site, target), items, record, over)
     record.flush()
     return _sent(site, work, attempt, known)
 
@@ -73,7 +76,9 @@ def _wait_for_the_line(until: datetime) -> Settlement:
     return lambda tx, held: tx.deliveries.wait(held, until, problem)
 
 
-def _outbound(site: Site, ticket: str, instance: Instance, plan: Plan) -> Outbound:
+def _outbound(
+    site: Site, ticket: str, instance: Instance, plan: Plan, decoder: Decoder
+) -> Outbound:
     source = site.vault.file(ticket, instance.file)
     syntax = coercion.sent_as(instance.transfer_syntax_uid)
     return Outbound(
@@ -82,7 +87,7 @@ def _outbound(site: Site, ticket: str, instance: Instance, plan: Plan) -> Outbou
         syntax,
         partial(coercion.apply, source, instance, plan),
         "" if made_here(instance.file) else instance.sha256,
-        coercion.transcoded if syntax == EXPLICIT else None,
+        decoder.transcoded if decodes(syntax) else None,
     )
 
 
