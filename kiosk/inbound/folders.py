@@ -1,6 +1,7 @@
 """Watched folders: what is put there and left alone for a while is moved aside and told of.
 
-An item is an ISO, a ZIP or a folder that lies in a watched folder. It is moved to `taken/` beside
+An item is a disc image, a ZIP or a folder that lies in a watched folder. What looks like half a
+download is waited for much longer: a download can stand still. It is moved to `taken/` beside
 it, under a name of ours, and never deleted or written to; a mark beside it says that the station
 has it. After a crash, what has no mark is told again. The folders are looked at again and again: a
 share on another machine, where portals put their downloads, tells nobody of changes.
@@ -14,7 +15,8 @@ import secrets
 import stat
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from kiosk.policy.sections import Folders
@@ -28,8 +30,12 @@ the station cannot take it now."""
 TAKEN = "taken"
 _MARK = ".told"
 _UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".tmp", ".filepart")
+_IMAGES = (".iso", ".img", ".bin", ".mdf", ".nrg")
 _LOOK_SECONDS = 2.0
 _MOST = 100_000  # entries of one item that are looked at
+_LONGER = 60  # times as long is waited for what looks unfinished
+_ZIP_TAIL = 65_557  # bytes that the end of a ZIP's directory is among (APPNOTE 4.3.16)
+_DESCRIPTOR = 16 * 2048  # where an image's volume descriptor is (ECMA-119 6.7.1)
 
 Sign = tuple[int, int, int]
 """How many files an item has, their bytes, and the newest change (ns)."""
@@ -42,6 +48,7 @@ class Watched:
         self._roots, self._stable = settings.watched, settings.stable_seconds
         self._found = found
         self._seen: dict[Path, tuple[Sign, float]] = {}
+        self._unfinished: set[Path] = set()
         self._untold: list[Path] = []
         self._stopping = threading.Event()
         for root in self._roots:
@@ -86,7 +93,15 @@ class Watched:
         if sign != seen:
             self._seen[item] = (sign, now)
             return False
-        return since + self._stable <= now
+        if since + self._stable > now:
+            return False
+        if since + _LONGER * self._stable > now and is_unfinished(item):
+            if item not in self._unfinished:
+                self._unfinished.add(item)
+                log.warning("An item in a watched folder is not complete yet: it is waited for.")
+            return False
+        self._unfinished.discard(item)
+        return True
 
     def _told(self, slot: Path) -> bool:
         if self._stopping.is_set():
@@ -98,11 +113,39 @@ class Watched:
 
 
 def _is_item(path: Path) -> bool:
-    """An ISO, a ZIP, a folder; other files are left where they are, as are links."""
+    """A disc image, a ZIP, a folder; other files are left where they are, as are links."""
     name = path.name.lower()
     if name == TAKEN or name.startswith(".") or name.endswith(_UNFINISHED) or path.is_symlink():
         return False
-    return path.is_dir() or name.endswith((".iso", ".zip", ".img"))
+    return path.is_dir() or name.endswith((*_IMAGES, ".zip"))
+
+
+def is_unfinished(item: Path) -> bool:
+    """Whether it looks like half a download: a ZIP without its directory, which comes last; an
+    image that is shorter than it says; a folder in which a file has a name for the time being."""
+    try:
+        if item.is_dir():
+            return any(path.name.lower().endswith(_UNFINISHED) for path in _below(item))
+        with item.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            if item.suffix.lower() == ".zip":
+                file.seek(max(0, size - _ZIP_TAIL))
+                return b"PK\5\6" not in file.read()
+            file.seek(_DESCRIPTOR)
+            volume = file.read(2048)
+    except OSError:
+        return True
+    blocks, block = (
+        int.from_bytes(volume[80:84], "little"),
+        int.from_bytes(volume[128:130], "little"),
+    )
+    return volume[:6] == b"\1CD001" and blocks * block > size
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """The files of a folder however deep, so many of them."""
+    found = (Path(at, name) for at, _, names in os.walk(folder) for name in names)
+    return islice(found, _MOST)
 
 
 def _sign(item: Path) -> Sign:

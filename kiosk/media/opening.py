@@ -10,7 +10,7 @@ from pathlib import Path
 from kiosk.media.archive import Archive
 from kiosk.media.drives import await_disc, is_audio, is_blank, last_session
 from kiosk.media.folder import Folder
-from kiosk.media.iso import SECTOR, BoundedSectors, Disc, Sectors, Work
+from kiosk.media.iso import SECTOR, BoundedSectors, Disc, Sectors, Work, raw_layout
 from kiosk.media.source import MediaError, Source, Unreadable
 from kiosk.model.medium import Medium, MediumKind, kind_at
 from kiosk.policy.sections import Limits
@@ -22,7 +22,6 @@ _OTHER = (
     (1024, b"HX", "Mac computers (HFS+)"),
     (1024, b"BD", "old Mac computers (HFS)"),
     (0, b"ER", "Mac computers"),
-    (0, b"\0" + b"\xff" * 10 + b"\0", "programs that copy discs (raw sectors, often .bin)"),
     (32, b"NXSB", "Mac computers (APFS)"),
     (3, b"EXFAT   ", "USB sticks (exFAT)"),
     (3, b"NTFS    ", "Windows disks (NTFS)"),
@@ -96,7 +95,8 @@ def _file(location: Path, limits: Limits, work: Work | None) -> Source:
 
 def _disc(fd: int, kind: MediumKind, location: Path, limits: Limits, work: Work | None) -> Source:
     size = os.lseek(fd, 0, os.SEEK_END)
-    sectors = BoundedSectors(fd, size, work) if work else Sectors(fd, size)
+    raw = raw_layout(fd) if kind is MediumKind.IMAGE else None
+    sectors = BoundedSectors(fd, size, work, raw) if work else Sectors(fd, size, raw)
     last = last_session(fd) if kind is MediumKind.OPTICAL else None  # an image has none to ask
     try:
         return Disc(sectors, kind, str(location), limits, last)
@@ -122,6 +122,8 @@ def _refuse_by_sight(sectors: Sectors, kind: MediumKind) -> None:
         raise _is_packed(packed)
     if start[128:132] == b"DICM":
         raise _is_one_scan()
+    if b"TRACK 01 " in start[:4096] and b"INDEX 01 " in start[:4096]:
+        raise _is_a_list_of_tracks()
     marks = _OTHER + _PARTITIONED if kind is MediumKind.IMAGE else _OTHER
     name = "discs that are written to like a stick (UDF)" if b"\0NSR0" in start else ""
     name = name or ("Mac computers (disk image)" if end == b"koly" else _first(marks, start))
@@ -157,6 +159,14 @@ def _is_one_scan() -> MediaError:
     return MediaError(
         "medium-unreadable",
         "This is a single scan, not a medium. Nothing was read. Bring the folder in which it lies.",
+    )
+
+
+def _is_a_list_of_tracks() -> MediaError:
+    return MediaError(
+        "medium-unreadable",
+        "This is only the list of tracks of a disc image (.cue), there are no scans in it. Nothing "
+        "was read. Bring the large file that lies beside it (.bin or .img).",
     )
 
 

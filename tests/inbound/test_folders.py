@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from kiosk.inbound import Watched
+from kiosk.inbound.folders import is_unfinished
 from kiosk.policy.sections import Folders
 from tests.inbound.senders import CT, PATIENCE
 
@@ -35,6 +38,10 @@ def watching(root: Path, desk: Desk, stable: float = 0.1) -> Watched:
     return Watched(Folders(watched=(root,), stable_seconds=stable), desk)
 
 
+WAITED_FOR = "not complete yet: it is waited for"
+EMPTY_ZIP = b"PK\5\6" + bytes(18)
+
+
 def put(root: Path, name: str = "study") -> Path:
     (root / name / "below").mkdir(parents=True)
     (root / name / "below" / "1.dcm").write_bytes(CT.read_bytes())
@@ -47,7 +54,7 @@ def test_what_lies_there_and_what_comes_later_is_taken(tmp_path: Path) -> None:
     with watching(tmp_path, desk):
         assert desk.names(1) == ["early"]
         (tmp_path / "disc.iso").write_bytes(b"iso")
-        (tmp_path / "portal.ZIP").write_bytes(b"PK")
+        (tmp_path / "portal.ZIP").write_bytes(EMPTY_ZIP)
         assert desk.names(3) == ["disc.iso", "early", "portal.ZIP"]
     assert [p.name for p in tmp_path.iterdir()] == ["taken"]
     (whole,) = (p for p in desk.items if p.name == "early")
@@ -68,6 +75,57 @@ def test_what_still_grows_is_left_alone(tmp_path: Path) -> None:
                 assert growing.exists()
         assert desk.names(1) == ["big.iso"]
     assert desk.items[0].stat().st_size == 30_000
+
+
+def volume(blocks: int, size: int) -> bytes:
+    """An image of `size` bytes whose volume descriptor states so many blocks (ECMA-119 8.4)."""
+    head = bytes(16 * 2048) + b"\1CD001\1" + bytes(73) + blocks.to_bytes(4, "little")
+    return (head.ljust(16 * 2048 + 128, b"\0") + b"\0\x08").ljust(size, b"\0")
+
+
+def test_half_a_download_is_known_by_what_is_missing(tmp_path: Path) -> None:
+    for name, data, half in (
+        ("a.zip", b"PK\3\4" + bytes(90_000), True),
+        ("b.zip", b"PK\3\4" + bytes(90_000) + EMPTY_ZIP, False),
+        ("c.iso", volume(100, 99 * 2048), True),
+        ("d.iso", volume(100, 100 * 2048), False),
+        ("e.img", b"", False),
+    ):
+        (tmp_path / name).write_bytes(data)
+        assert is_unfinished(tmp_path / name) is half, name
+    folder = put(tmp_path)
+    assert not is_unfinished(folder)
+    (folder / "below" / "2.dcm.crdownload").write_bytes(b"")
+    assert is_unfinished(folder)
+
+
+def test_half_a_download_that_stands_still_is_waited_for_and_taken_whole(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, expected_logs: Callable[..., None]
+) -> None:
+    """It has not changed for far longer than a whole one would need; IT can read why it waits."""
+    expected_logs(WAITED_FOR)
+    desk, portal = Desk(), tmp_path / "portal.zip"
+    portal.write_bytes(b"PK\3\4 half")
+    with watching(tmp_path, desk, stable=0.5):
+        (tmp_path / "whole.zip").write_bytes(EMPTY_ZIP)
+        assert desk.names(1) == ["whole.zip"]
+        (tmp_path / "later.zip").write_bytes(EMPTY_ZIP)
+        assert desk.names(2) == ["later.zip", "whole.zip"]
+        assert portal.exists()
+        portal.write_bytes(b"PK\3\4 whole" + EMPTY_ZIP)
+        assert desk.names(3) == ["later.zip", "portal.zip", "whole.zip"]
+    assert [r.message for r in caplog.records if re.search(WAITED_FOR, r.message)] != []
+    assert len(caplog.records) == 1
+
+
+def test_what_stays_half_is_taken_in_the_end_for_reading_says_what_is_missing(
+    tmp_path: Path, expected_logs: Callable[..., None]
+) -> None:
+    expected_logs(WAITED_FOR)
+    desk = Desk()
+    (tmp_path / "cut.iso").write_bytes(volume(100, 50_000))
+    with watching(tmp_path, desk, stable=0.05):
+        assert desk.names(1) == ["cut.iso"]
 
 
 @pytest.mark.parametrize("name", ["disc.iso.part", ".hidden.iso", "letter.pdf", "x.crdownload"])

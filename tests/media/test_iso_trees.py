@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.media import MediaError, identify
+from kiosk.media import MediaError, glimpse, identify
 from kiosk.media.iso import SECTOR
 from kiosk.model.medium import FileState, MediumKind
 from kiosk.policy.sections import Limits
@@ -323,3 +323,64 @@ def _master(image: Path, folder: Path, *more: str) -> None:
 
 def _run(*command: str) -> None:
     subprocess.run(command, check=True, capture_output=True, env=os.environ | {"LC_ALL": "C.UTF-8"})
+
+
+def _raw(image: Path, mode: int, stride: int = 2352, gap: int = 0) -> bytes:
+    """The image as a program that copies discs writes it: sync, address and mode, a subheader in
+    MODE2, what corrects errors behind (ECMA-130 14; here zeros)."""
+    data = image.read_bytes()
+    data += bytes(-len(data) % SECTOR)
+    head = b"\0" + b"\xff" * 10 + b"\0" + b"\0\2\0" + bytes([mode]) + bytes(8 if mode == 2 else 0)
+    sectors = [bytes(SECTOR)] * gap + [data[i : i + SECTOR] for i in range(0, len(data), SECTOR)]
+    return b"".join((head + sector).ljust(stride, b"\0") for sector in sectors)
+
+
+@pytest.mark.parametrize(
+    ("mode", "stride", "gap"),
+    [(1, 2352, 0), (2, 2352, 0), (1, 2448, 0), (2, 2448, 0), (1, 2352, 150)],
+)
+def test_an_image_of_raw_sectors_is_read_like_the_disc(
+    tmp_path: Path, mode: int, stride: int, gap: int
+) -> None:
+    """.bin and .mdf, with subchannels, with a gap in front: the same fingerprint, look, files."""
+    image, raw = burn(tmp_path / "a.iso", some_files(5, 70_000)), tmp_path / "a.bin"
+    raw.write_bytes(_raw(image, mode, stride, gap))
+    assert identify(raw, LIMITS).fingerprint == identify(image, LIMITS).fingerprint
+    report = take(raw, tmp_path / "s")
+    assert contents(tmp_path / "s") == some_files(5, 70_000)
+    assert report.medium.bytes == image.stat().st_size
+    with glimpse(raw, LIMITS) as seen, glimpse(image, LIMITS) as plain:
+        assert seen.files == plain.files
+        assert seen.start(0, 5000) == plain.start(0, 5000)
+
+
+@pytest.mark.parametrize("headless", [False, True])
+def test_an_image_of_sectors_without_sync_is_read(tmp_path: Path, headless: bool) -> None:
+    """.nrg: a gap in front of plain sectors; MODE2 sectors without their heads."""
+    image, raw = burn(tmp_path / "a.iso", some_files(3)), tmp_path / "a.nrg"
+    if headless:
+        whole = _raw(image, 2)
+        raw.write_bytes(b"".join(whole[at + 16 : at + 2352] for at in range(0, len(whole), 2352)))
+    else:
+        raw.write_bytes(bytes(150 * SECTOR) + image.read_bytes() + b"NER5")
+    take(raw, tmp_path / "s")
+    assert contents(tmp_path / "s") == some_files(3)
+
+
+def test_a_raw_image_that_is_cut_off_says_so_and_gives_what_it_has(tmp_path: Path) -> None:
+    image, raw = burn(tmp_path / "a.iso", some_files(5, 70_000)), tmp_path / "a.bin"
+    whole = _raw(image, 1)
+    raw.write_bytes(whole[: len(whole) * 2 // 3 + 700])
+    take(raw, tmp_path / "s")
+    assert "medium-truncated" in codes(tmp_path / "s")
+    states = {f.state for f in staged(tmp_path / "s").values()}
+    assert FileState.WHOLE in states
+    assert states != {FileState.WHOLE}
+
+
+def test_a_list_of_tracks_says_where_the_scans_are(tmp_path: Path) -> None:
+    cue = tmp_path / "a.cue"
+    cue.write_text('FILE "a.bin" BINARY\n  TRACK 01 MODE1/2352\n    INDEX 01 00:00:00\n')
+    with pytest.raises(MediaError) as refusal:
+        identify(cue, LIMITS)
+    assert ".bin" in refusal.value.finding.detail

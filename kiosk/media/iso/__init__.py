@@ -3,6 +3,6 @@ Ridge, multi-extent files, the last session), without any file system code of th
 
 from kiosk.media.iso.bounded import BoundedSectors, Work
 from kiosk.media.iso.disc import Disc
-from kiosk.media.iso.sectors import SECTOR, Sectors, gone
+from kiosk.media.iso.sectors import SECTOR, Sectors, gone, raw_layout
 
-__all__ = ["SECTOR", "BoundedSectors", "Disc", "Sectors", "Work", "gone"]
+__all__ = ["SECTOR", "BoundedSectors", "Disc", "Sectors", "Work", "gone", "raw_layout"]

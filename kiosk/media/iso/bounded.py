@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kiosk.media.iso.sectors import Sectors
+from kiosk.media.iso.sectors import Raw, Sectors
 from kiosk.media.source import Unreadable
 
 BLOCK = 1 << 16
@@ -37,8 +37,8 @@ class BoundedSectors(Sectors):
 
     bounded = True
 
-    def __init__(self, fd: int, size: int, work: Work) -> None:
-        super().__init__(fd, size)
+    def __init__(self, fd: int, size: int, work: Work, raw: Raw | None = None) -> None:
+        super().__init__(fd, size, raw)
         self._work = work
         self._blocks: dict[int, bytes] = {}
 

@@ -8,7 +8,8 @@ import mmap
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from kiosk.media.source import Deadline, MediaError, Piece, Unreadable, never
 from kiosk.model.medium import Span
@@ -22,6 +23,51 @@ _CDROM_SELECT_SPEED, _SLOW = 0x5322, 4  # x 150 kB/s
 _GONE = {errno.ENOMEDIUM, errno.ENODEV, errno.ENXIO, errno.ESTALE}
 
 
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """An image that has a CD's sectors whole, as programs that copy discs write it (.bin, .mdf):
+    how long each is, and where in it the 2,048 bytes lie (ECMA-130 14; MODE2 FORM1 with its
+    subheader)."""
+
+    stride: int
+    within: int
+    begin: int = 0  # of the file's bytes are before the first sector
+
+    def size(self, bytes: int) -> int:
+        return (
+            max(0, bytes - self.begin - self.within + self.stride - SECTOR) // self.stride * SECTOR
+        )
+
+
+_SYNC = b"\0" + b"\xff" * 10 + b"\0"
+_STRIDES = (2352, 2448, 2368)  # alone; with 96 or 16 bytes of subchannels behind
+_GAP = 150  # sectors in front of the first track, in the images of some programs
+_SIGNATURE = b"\x01CD001\x01"
+
+
+def raw_layout(fd: int) -> Raw | None:
+    """How the sectors lie in an image that does not have them end to end, None where it does."""
+    for stride in _STRIDES:
+        second = os.pread(fd, 16, stride)
+        if os.pread(fd, 12, 0) == _SYNC and second[:12] == _SYNC:
+            within = 24 if second[15] == 2 else 16
+            return _first_that_fits(
+                fd, (Raw(stride, within, begin * stride) for begin in (0, _GAP))
+            )
+    gap = (Raw(SECTOR, 0, _GAP * SECTOR), Raw(2336, 8), Raw(2336, 8, _GAP * 2336))
+    return _first_that_fits(fd, gap, plain=Raw(SECTOR, 0))
+
+
+def _first_that_fits(fd: int, layouts: Iterable[Raw], plain: Raw | None = None) -> Raw | None:
+    """The layout that finds a volume descriptor where one belongs (ECMA-119 6.7.1)."""
+    found = list(layouts)
+    for raw in (plain, *found):
+        at = raw.begin + 16 * raw.stride + raw.within if raw else 0
+        if raw and os.pread(fd, len(_SIGNATURE), at) == _SIGNATURE:
+            return None if raw is plain else raw
+    return None if plain else found[0]
+
+
 class Sectors:
     """Random access to one open file or device, read through one window of 1 MiB.
 
@@ -30,9 +76,10 @@ class Sectors:
 
     bounded = False  # whether this is for a first look only
 
-    def __init__(self, fd: int, size: int) -> None:
+    def __init__(self, fd: int, size: int, raw: Raw | None = None) -> None:
         self.fd = fd
-        self.size = size
+        self.size = raw.size(size) if raw else size
+        self._raw = raw
         self.deadline: Deadline = never
         self.bad: dict[int, int] = {}
         self._buffer = bytearray(_WINDOW)
@@ -69,6 +116,8 @@ class Sectors:
     def transfer(self, into: memoryview, start: int) -> int:
         """One read of the medium, as the system call does it: how many bytes came, 0 at the end.
         Raises OSError."""
+        if self._raw is not None:
+            return self._from_raw(self._raw, into, start)
         if self._direct is None:
             return os.preadv(self.fd, [into], start)
         ahead = start % SECTOR
@@ -76,6 +125,18 @@ class Sectors:
         done = os.preadv(self.fd, [memoryview(self._direct)[:wanted]], start - ahead) - ahead
         done = max(0, min(done, len(into)))
         into[:done] = self._direct[ahead : ahead + done]
+        return done
+
+    def _from_raw(self, raw: Raw, into: memoryview, start: int) -> int:
+        first, ahead = divmod(start, SECTOR)
+        count = -(-(ahead + len(into)) // SECTOR)
+        lies = os.pread(self.fd, count * raw.stride, raw.begin + first * raw.stride)
+        done = 0
+        for at in range(raw.within, len(lies), raw.stride):
+            piece = lies[at + ahead : at + SECTOR][: len(into) - done]
+            into[done : done + len(piece)] = piece
+            done += len(piece)
+            ahead = 0
         return done
 
     def slow_down(self, deadline: Deadline) -> None:
