@@ -15,6 +15,7 @@ from kiosk.model.delivery import Answer, Change, Code, ImportOrder
 from kiosk.model.matching import Action, Resolution
 from kiosk.model.patient import Identifier, PatientIdentity, PersonName
 from kiosk.policy import Policy
+from kiosk.sandbox.decoding import decodes
 
 STATUSES = (
     (0x0000, "Success"),
@@ -50,6 +51,11 @@ _THEN = {
 }
 
 
+NATIVE = ("1.2.840.10008.1.2.1",)
+REENCODED = "in Implicit VR Little Endian"
+DECODED = "decompressed, in Explicit or Implicit VR Little Endian"
+
+
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     """A Markdown table."""
     names = list(head)
@@ -73,6 +79,8 @@ def transfer_syntaxes() -> list[tuple[str, str, str]]:
     for uid, name in names.items():
         after = coercion.sent_as(uid)
         said = "as it is" if after == uid else f"written anew in {names[after]}"
+        if decodes(after):
+            said += "; where that is refused, " + (REENCODED if after in NATIVE else DECODED)
         rows.append((name, uid, said))
     return rows
 
