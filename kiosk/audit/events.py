@@ -302,6 +302,7 @@ AUDITED: dict[str, Callable[[Subject], tuple[AuditMessage, ...]]] = {
     "intake.purged": _deleted,
     "case.resolved": _accessed("U"),  # whose the images are is what changes in them
     "case.decided": _accessed("U"),
+    "case.first-decided": _accessed("R"),  # nothing is changed before a second person agrees
     "case.recalled": _accessed("U"),
     "case.rejected": _accessed("U"),
     "case.source-asked": _query,

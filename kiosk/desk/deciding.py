@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime
 
+from kiosk.desk import seconding
 from kiosk.desk.refusal import Refused
 from kiosk.desk.roles import Doing, Operator
 from kiosk.desk.snapshots import say
@@ -92,6 +93,10 @@ class Deciding:
             if (refusal := him.blocked(found, self.operator.name)) is not None:
                 raise Refused(refusal)
             local = _candidate(tx, found, local_key, shown) if action is Action.LINK else None
+            with_whom = (self.operator, self._policy, self._now())
+            first = seconding.seconded(tx, found, local, reason, *with_whom)
+            if first is None:
+                return  # until a second person says the same
             if local is not None and local.source:
                 local = _entered(tx, local)
             resolution = Resolution(
@@ -102,6 +107,7 @@ class Deciding:
                 local.identity if local else None,
                 local.key if local else "",
                 found.picked,
+                second=first,
                 policy_hash=self._policy.hash,
             )
             try:

@@ -22,6 +22,7 @@ class Doing(StrEnum):
     BRING = "bring"  # read a disc, pick a patient, give the disc back
     CONFIRM = "confirm"  # "same person" on small differences
     DECIDE = "decide"  # resolve a case that waits for a person
+    SECOND = "second"  # be the second of two persons
     REVOKE = "revoke"  # take back what was remembered of one's own decision
     REVOKE_ANY = "revoke-any"
     ASSIGN = "assign"
@@ -38,6 +39,7 @@ ALLOWED: dict[Doing, frozenset[Role]] = {
     Doing.BRING: frozenset({Role.FRONT_DESK, Role.HIM, Role.HIM_LEAD}),
     Doing.CONFIRM: frozenset({Role.HIM, Role.HIM_LEAD}),
     Doing.DECIDE: frozenset({Role.HIM, Role.HIM_LEAD}),
+    Doing.SECOND: frozenset({Role.HIM_LEAD}),
     Doing.REVOKE: frozenset({Role.HIM, Role.HIM_LEAD}),
     Doing.REVOKE_ANY: frozenset({Role.HIM_LEAD}),
     Doing.ASSIGN: frozenset({Role.HIM, Role.HIM_LEAD}),

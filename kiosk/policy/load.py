@@ -19,7 +19,7 @@ from kiosk.model.content import Study
 from kiosk.model.patient import LocalPatient
 from kiosk.model.relevance.choice import Judged
 from kiosk.policy.conditions import facts_of
-from kiosk.policy.people import SignIn
+from kiosk.policy.people import Decisions, SignIn
 from kiosk.policy.receivers import Receiver
 from kiosk.policy.relevance import RelevancePolicy, judge
 from kiosk.policy.routing import Route, Routing, routes
@@ -73,6 +73,7 @@ class Policy(Section):
     notify: Annotated[tuple[Receiver, ...], Field(max_length=100)] = ()
     audit: Audit = Audit()
     sign_in: SignIn = SignIn()
+    decisions: Decisions = Decisions()
     retention: Retention = Retention()
     retry: Retry = Retry()
 

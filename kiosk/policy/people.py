@@ -13,6 +13,18 @@ from kiosk.policy.sections import LOOPBACK, Section
 RoleName = Literal["front-desk", "nurse", "radiologist", "him", "him-lead", "it", "auditor"]
 
 
+Risk = Literal["birth-date-and-sex", "minor", "rival"]
+
+
+class Decisions(Section):
+    """Where one person's "same person" is not enough: a lead has to come to the same. The risks are
+    that birth date and sex both differ, that the patient is under 18, that another registered
+    patient is as likely, but for the margin."""
+
+    two_persons: tuple[Risk, ...] = ()
+    rival_margin: Annotated[float, Field(ge=0, le=1)] = 0.2
+
+
 class Group(Section):
     """Members of this group have this role; of several the one that stands first."""
 

@@ -105,6 +105,7 @@ TABLE: dict[Doing, tuple[bool, bool, bool, bool, bool]] = {
     Doing.RECALL: (N, N, Y, N, N),
     Doing.RETRY: (N, N, Y, Y, N),
     Doing.PAUSE: (N, N, Y, Y, N),
+    Doing.SECOND: (N, N, Y, N, N),  # two-person items: the second person
     Doing.PEOPLE: (N, N, N, Y, N),
 }
 

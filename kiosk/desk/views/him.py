@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from kiosk.desk import seconding
 from kiosk.desk.roles import Operator
 from kiosk.desk.snapshots import (
     CandidateColumn,
@@ -86,7 +87,10 @@ def _row(tx: Transaction, case: Case, now: datetime) -> WorklistRow:
         case.id,
         intake.ticket,
         case.stated,
-        reason_codes(case, len(tx.cases.of_intake(case.intake))),
+        (
+            *(("second-person",) if seconding.first_of(tx, case.id) else ()),
+            *reason_codes(case, len(tx.cases.of_intake(case.intake))),
+        ),
         due.isoformat(timespec="seconds"),
         int((due - now).total_seconds() // 60),
         appointment,
@@ -168,7 +172,11 @@ def compare(
         case.owner,
         intake.station,
         case.created_at,
-        (*_moved_notices(case.proposal, current), *source_notices(tx, header.station)),
+        (
+            *seconding.waiting(tx, case),
+            *_moved_notices(case.proposal, current),
+            *source_notices(tx, header.station),
+        ),
         blocked(case, header.operator),
         earlier=memory.of_others(tx, before, shown_keys, operator),
         import_only=writing.import_only(),
