@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from kiosk.desk.choosing import Choosing
 from kiosk.desk.deciding import Deciding, case_of
 from kiosk.desk.recalling import Recalling
 from kiosk.desk.refusal import Refused
@@ -42,11 +43,11 @@ from kiosk.store import DatabaseBusy, Store, Transaction
 
 EJECT = "drive.eject-asked"
 AGAIN = (DeliveryState.QUEUED, DeliveryState.HELD, DeliveryState.FAILED)
-STEPS = {"reading": 1, "same-person": 2, "him": 3, "result": 3, "problem": 3}
+STEPS = {"reading": 1, "choose": 2, "same-person": 2, "him": 3, "result": 3, "problem": 3}
 Checks = Callable[[], Iterable[HealthLine]]
 
 
-class Desk(Deciding, Recalling, SigningIn, Keeping):
+class Desk(Deciding, Recalling, Choosing, SigningIn, Keeping):
     """One operator at one station. Queries answer with a frozen snapshot of one instant; a command
     is one transaction (state and journal line together) or raises Refused and changes nothing.
 

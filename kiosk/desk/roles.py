@@ -16,6 +16,8 @@ class Role(StrEnum):
     HIM_LEAD = "him-lead"
     IT = "it"
     AUDITOR = "auditor"
+    NURSE = "nurse"  # triage, and nothing else
+    RADIOLOGIST = "radiologist"
 
 
 class Doing(StrEnum):
@@ -30,6 +32,7 @@ class Doing(StrEnum):
     RECALL = "recall"
     RETRY = "retry"
     PAUSE = "pause"  # stop everything to an archive, and let it go on
+    TRIAGE = "triage"  # look at pictures; let a study go, hold it, discard it
     SEE_WORKLIST = "see-worklist"
     SEE_HEALTH = "see-health"
     PEOPLE = "people"  # who may sign in, and as what
@@ -47,6 +50,7 @@ ALLOWED: dict[Doing, frozenset[Role]] = {
     Doing.RECALL: frozenset({Role.HIM_LEAD}),
     Doing.RETRY: frozenset({Role.HIM_LEAD, Role.IT}),
     Doing.PAUSE: frozenset({Role.HIM_LEAD, Role.IT}),
+    Doing.TRIAGE: frozenset({Role.HIM, Role.HIM_LEAD, Role.NURSE, Role.RADIOLOGIST}),
     Doing.SEE_WORKLIST: frozenset({Role.HIM, Role.HIM_LEAD}),
     Doing.SEE_HEALTH: frozenset({Role.HIM_LEAD, Role.IT}),
     Doing.PEOPLE: frozenset({Role.IT}),

@@ -23,6 +23,8 @@ from kiosk.desk.snapshots import (
     PeopleSnapshot,
     SignIn,
     TouchSnapshot,
+    TriageSnapshot,
+    ViewSnapshot,
     WorklistSnapshot,
     say,
 )
@@ -37,6 +39,7 @@ from kiosk.ui.parts.theme import Theme
 from kiosk.ui.parts.tokens import PALETTES
 from kiosk.ui.threads import Guarded, Hands, Query, Reader
 from kiosk.ui.touch import SCREENS
+from kiosk.ui.triage import Looking, QueueScreen, ViewScreen
 
 DESK_SCREENS: dict[type, type[Screen]] = {
     WorklistSnapshot: WorklistScreen,
@@ -44,6 +47,8 @@ DESK_SCREENS: dict[type, type[Screen]] = {
     HealthSnapshot: HealthScreen,
     DeliveriesSnapshot: DeliveriesScreen,
     PeopleSnapshot: PeopleScreen,
+    TriageSnapshot: QueueScreen,
+    ViewSnapshot: ViewScreen,
     SignIn: SignInScreen,
 }
 SAID_FOR_MS = 8000
@@ -266,15 +271,24 @@ class TouchWindow(Window):
 
 QUERIES: dict[str, Query] = {
     "worklist": lambda d: d.worklist(),
+    "triage": lambda d: d.triage(),
     "deliveries": lambda d: d.deliveries(),
     "health": lambda d: d.health(),
     "people": lambda d: d.people(),
 }
 LEAVES = frozenset({"resolve", "recall", "propose_recall", "keep_sent"})  # back to the worklist
-RAIL_ICONS = {"worklist": "list", "deliveries": "send", "health": "health", "people": "people"}
-RAILS = {"him": ("worklist", "deliveries"), "it": ("health", "deliveries", "people")}
+TRIAGED = frozenset({"accept", "hold", "discard", "want"})  # back to what waits
+RAIL_ICONS = {
+    "triage": "image",
+    "worklist": "list",
+    "deliveries": "send",
+    "health": "health",
+    "people": "people",
+}
+RAILS = {"him": ("worklist", "triage", "deliveries"), "it": ("health", "deliveries", "people")}
 NEEDS = {
     "worklist": Doing.SEE_WORKLIST,
+    "triage": Doing.TRIAGE,
     "deliveries": Doing.SEE_HEALTH,
     "health": Doing.SEE_HEALTH,
     "people": Doing.PEOPLE,
@@ -306,6 +320,7 @@ class DeskWindow(Window):
         self._buttons: dict[str, Button] = {}
         super().__init__(desk, look, home_of(places))
         self.local |= {"open-case": self._open_case, "show-worklist": self._worklist}
+        self._looking = Looking(self, desk)
         self._places = places
         layout = row(self)
         self.rail = self._rail()
@@ -362,6 +377,8 @@ class DeskWindow(Window):
     def answered(self, command: str) -> None:
         if command in LEAVES:
             self._worklist()
+        elif command in TRIAGED:
+            self.go("triage")
 
     def screen_for(self, kind: type) -> type[Screen]:
         return DESK_SCREENS[kind]

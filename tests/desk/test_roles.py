@@ -24,8 +24,18 @@ CALLS: dict[Doing, dict[str, Callable[[Desk], object]]] = {
         "find": lambda d: d.find(NOWHERE, "DOE"),
         "eject": lambda d: d.eject("/dev/sr0"),
         "finish": lambda d: d.finish(NOWHERE),
+        "choose": lambda d: d.choose(NOWHERE, (1,)),
         "read_on": lambda d: d.read_on(NOWHERE),
         "to_him": lambda d: d.to_him(NOWHERE),
+    },
+    Doing.TRIAGE: {
+        "triage": lambda d: d.triage(),
+        "view": lambda d: d.view(NOWHERE),
+        "frames": lambda d: d.frames(NOWHERE, NOWHERE, 0, 1),
+        "accept": lambda d: d.accept(NOWHERE),
+        "hold": lambda d: d.hold(NOWHERE, "ask them"),
+        "discard": lambda d: d.discard(NOWHERE, "a holiday photo"),
+        "want": lambda d: d.want(NOWHERE, "the surgeon asks"),
     },
     Doing.CONFIRM: {"confirm": lambda d: d.confirm(NOWHERE, "1")},
     Doing.PROPOSE_RECALL: {"propose_recall": lambda d: d.propose_recall(NOWHERE, "wrong man")},
@@ -103,6 +113,7 @@ TABLE: dict[Doing, tuple[bool, bool, bool, bool, bool]] = {
     Doing.DECIDE: (N, Y, Y, N, N),  # decide red
     Doing.PROPOSE_RECALL: (N, Y, Y, N, N),
     Doing.RECALL: (N, N, Y, N, N),
+    Doing.TRIAGE: (N, Y, Y, N, N),  # and a right of its own, for a nurse or a radiologist
     Doing.RETRY: (N, N, Y, Y, N),
     Doing.PAUSE: (N, N, Y, Y, N),
     Doing.SECOND: (N, N, Y, N, N),  # two-person items: the second person

@@ -5,6 +5,16 @@ from a disc or a wire are raw (the screen clips and isolates them). Words are me
 their values: the desk decides which, the screen says them in the reader's language.
 """
 
+from kiosk.desk.snapshots.choosing import (
+    Chip,
+    ChoiceGroup,
+    Choose,
+    SeriesLine,
+    StudyChoice,
+    TriageRow,
+    TriageSnapshot,
+    ViewSnapshot,
+)
 from kiosk.desk.snapshots.him import (
     CandidateColumn,
     CompareSnapshot,
@@ -59,6 +69,9 @@ from kiosk.desk.snapshots.touch import (
 __all__ = [
     "Asks",
     "CandidateColumn",
+    "Chip",
+    "ChoiceGroup",
+    "Choose",
     "CompareSnapshot",
     "DeliveriesSnapshot",
     "DeliveryRow",
@@ -93,12 +106,17 @@ __all__ = [
     "Result",
     "SamePerson",
     "SentCase",
+    "SeriesLine",
     "SignIn",
     "Stage",
+    "StudyChoice",
     "StudyLine",
     "TouchBody",
     "TouchSnapshot",
+    "TriageRow",
+    "TriageSnapshot",
     "Value",
+    "ViewSnapshot",
     "WorklistRow",
     "WorklistSnapshot",
     "say",

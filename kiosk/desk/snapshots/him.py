@@ -9,6 +9,7 @@ from kiosk.model.content import Attachment
 from kiosk.model.delivery import Change
 from kiosk.model.matching import Evidence
 from kiosk.model.patient import LocalPatient, PatientIdentity
+from kiosk.model.relevance.picture import Picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,4 +141,5 @@ class CompareSnapshot:
     sent: SentCase | None = None
     earlier: tuple[Earlier, ...] = ()  # about none of the candidates
     reports: tuple[Attachment, ...] = ()  # on the medium, and which study each was put into
+    pictures: tuple[tuple[str, Picture], ...] = ()  # a small one by Study Instance UID
     import_only: tuple[Change, ...] = ()  # what keeping them under a number of their own changes

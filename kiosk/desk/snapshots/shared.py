@@ -73,6 +73,8 @@ class Stage(StrEnum):
     STOPPED = "stopped"
     WITHDRAWING = "withdrawing"  # a recall: the archive is told
     WITHDRAWN = "withdrawn"
+    TRIAGE = "triage"  # somebody looks at it before it goes out
+    LEFT = "left"  # not wanted; it can be chosen as long as it is here
 
 
 @dataclass(frozen=True, slots=True)

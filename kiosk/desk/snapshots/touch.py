@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from kiosk.desk.snapshots.people import SignIn
+from kiosk.desk.snapshots.choosing import Choose
 from kiosk.desk.snapshots.shared import FieldLine, Header, Message, Notice, Stage, StudyLine
 from kiosk.model.delivery import Change
 from kiosk.model.medium import DriveState
@@ -185,7 +186,9 @@ class Find:
     notices: tuple[Notice, ...] = ()
 
 
-TouchBody = SignIn | Find | Idle | Reading | SamePerson | HimFinishes | Result | Problem
+TouchBody = (
+    SignIn | Find | Idle | Reading | Choose | SamePerson | HimFinishes | Result | Problem
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +209,7 @@ _STEPS: dict[type, str] = {
     Reading: "reading",
     SamePerson: "same-person",
     HimFinishes: "him",
+    Choose: "choose",
     Result: "result",
     Problem: "problem",
 }

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from kiosk.desk import seconding
 from kiosk.desk.roles import Operator
+from kiosk.desk.choosing.views import pictures_of
 from kiosk.desk.snapshots import (
     CandidateColumn,
     CompareSnapshot,
@@ -180,6 +181,7 @@ def compare(
         blocked(case, header.operator),
         earlier=memory.of_others(tx, before, shown_keys, operator),
         import_only=writing.import_only(),
+        pictures=pictures_of(tx, case),
         reports=tx.intakes.attachments(intake.id, case.id),
         goes=going(tx, policy, case, current, now.date()),
         sent=sent_case(tx, policy, case),

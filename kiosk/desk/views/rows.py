@@ -10,11 +10,18 @@ from kiosk.model.content import InstanceStatus
 from kiosk.model.delivery import Answer
 from kiosk.model.matching import Comparison
 from kiosk.model.patient import PatientIdentity
+from kiosk.model.relevance.choice import Standing
 from kiosk.model.work import Case, CaseState, Delivery, DeliveryState
 from kiosk.store import Outline, Transaction
 
 HIM = (CaseState.AWAITING, CaseState.RECALLED)
 PROVED = (DeliveryState.COMMITTED, DeliveryState.NOTIFIED)
+NOT_SENT = {
+    Standing.TRIAGE: Stage.TRIAGE,
+    Standing.HELD: Stage.TRIAGE,
+    Standing.LEFT: Stage.LEFT,
+    Standing.DISCARDED: Stage.LEFT,
+}
 STUCK = (DeliveryState.FAILED, DeliveryState.HELD, DeliveryState.ABORTED)
 
 
@@ -94,6 +101,9 @@ def _stage(delivery: Delivery, received: int, checked: int, images: int) -> Stag
 def case_lines(tx: Transaction, case: Case) -> tuple[StudyLine, ...]:
     """Every study of a case: as on the disc until it is released, then as delivered."""
     deliveries = tx.deliveries.of_case(case.id)
+    released = case.state in (CaseState.RELEASED, CaseState.DONE)
+    choices = tx.choices.of_case(case.id) if released else ()
+    chosen = {c.study: NOT_SENT[c.standing] for c in choices if c.standing in NOT_SENT}
     lines = []
     for outline in tx.cases.outlines(case.id):
         uid = outline.study.study_instance_uid
@@ -101,6 +111,7 @@ def case_lines(tx: Transaction, case: Case) -> tuple[StudyLine, ...]:
         stage = Stage.HIM if case.state in HIM else Stage.WAITING
         if case.state in (CaseState.REJECTED, CaseState.FAILED):
             stage = Stage.STOPPED
+        stage = chosen.get(outline.id, stage)
         lines.append(sent_line(tx, outline, mine) if mine else study_line(outline, stage))
     return tuple(lines)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from kiosk.desk.choosing import choose
 from kiosk.desk.snapshots import (
     DriveLine,
     Grade,
@@ -159,6 +160,8 @@ def _cataloged(tx: Transaction, intake: Intake) -> TouchBody:
     cases = tx.cases.of_intake(intake.id)
     if any(case.state is CaseState.OPEN for case in cases):
         return _matching(tx, intake, cases)
+    if (asks := choose(tx, intake, cases)) is not None:
+        return asks
     if len(cases) == 1 and cases[0].state is CaseState.AWAITING:
         return _asks(tx, intake, cases[0])
     if cases and all(case.state in HIM for case in cases):
@@ -306,7 +309,7 @@ def changes_of(tx: Transaction, case: Case) -> tuple[Change, ...]:
 
 def headline(tx: Transaction, cases: tuple[Case, ...], studies: tuple[StudyLine, ...]) -> Notice:
     """What a clerk may say to the patient now, and no more than is proved."""
-    stages = [s.stage for s in studies]
+    stages = [s.stage for s in studies if s.stage is not Stage.LEFT]
     stuck = sum(s.images - s.received for s in studies if s.stage in (Stage.PARTLY, Stage.STOPPED))
     if cases and all(case.state is CaseState.REJECTED for case in cases):
         return Notice(Mood.NOTE, say("KX-156"))
@@ -314,6 +317,10 @@ def headline(tx: Transaction, cases: tuple[Case, ...], studies: tuple[StudyLine,
         return Notice(Mood.CARE, say("KX-142"))
     if stuck:
         return Notice(Mood.CARE, say("KX-155", n=stuck))
+    if Stage.TRIAGE in stages:
+        return Notice(Mood.CARE, say("KX-143", n=stages.count(Stage.TRIAGE)))
+    if studies and not stages:
+        return Notice(Mood.NOTE, say("KX-144"))
     if stages and all(stage is Stage.CHECKED for stage in stages):
         return Notice(Mood.GOOD, say("KX-153", n=len(stages), time=_proved_at(tx, cases)))
     if all(case.state is CaseState.RESOLVED for case in cases):

@@ -244,9 +244,9 @@ class Choices:
         data |= {"was": one.standing.value, "to": values.get("to", [])}
         self._write(kind, one.case, data, actor)
 
-    def _set(self, one: Choice, to: Standing, actor: str, reason: str, **values: object) -> None:
+    def _set(self, one: Choice, now: Standing, actor: str, reason: str, **values: object) -> None:
         at = self._now().isoformat(timespec="seconds")
-        new = {"standing": to, "by": actor, "reason": reason, "at": at, "due": 0.0} | values
+        new = {"standing": now, "by": actor, "reason": reason, "at": at, "due": 0.0} | values
         self._connection.execute(update(table).where(table.c.study == one.study).values(new))
 
     def _uids(self, rows: Iterable[int]) -> list[str]:

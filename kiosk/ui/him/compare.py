@@ -28,6 +28,7 @@ from kiosk.ui.parts.cells import (
 )
 from kiosk.ui.parts.frame import DeskScreen
 from kiosk.ui.parts.text import date_words, safe
+from kiosk.ui.triage.tile import Tile
 
 
 class CompareScreen(DeskScreen):
@@ -162,10 +163,13 @@ class CompareScreen(DeskScreen):
         card.add(Line(words("label.found"), "smallstrong"))
         grid = QGridLayout()
         grid.setHorizontalSpacing(look.theme.px("pad", 1.4))
-        for number, stretch in enumerate((4, 2, 2, 3, 0, 0)):
+        for number, stretch in enumerate((4, 2, 2, 3, 0, 0, 0)):
             grid.setColumnStretch(number, stretch)
+        small = dict(snapshot.pictures)
         for number, study in enumerate(snapshot.studies[:12]):
             self._study(grid, number, study)
+            if (picture := small.get(study.study_instance_uid)) is not None:
+                grid.addWidget(Tile(look, picture, 17.0), number, 6)
         card.add(grid)
         if (rest := len(snapshot.studies) - 12) > 0:
             card.add(Line(words("label.more-studies", n=rest), "small"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kiosk.desk.snapshots import (
+    Choose,
     Find,
     HimFinishes,
     Idle,
@@ -12,6 +13,7 @@ from kiosk.desk.snapshots import (
     SamePerson,
 )
 from kiosk.ui.parts.frame import TouchScreen
+from kiosk.ui.touch.choosing import ChooseScreen
 from kiosk.ui.touch.find import FindScreen
 from kiosk.ui.touch.idle import IdleScreen
 from kiosk.ui.touch.problem import ProblemScreen
@@ -24,6 +26,7 @@ SCREENS: dict[type, type[TouchScreen]] = {
     Find: FindScreen,
     Idle: IdleScreen,
     Reading: ReadingScreen,
+    Choose: ChooseScreen,
     SamePerson: SamePersonScreen,
     HimFinishes: TicketScreen,
     Result: ResultScreen,
