@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from pydicom.uid import generate_uid
 
 from kiosk.delivery import echo, send
+from kiosk.delivery.dimse import client_context
 from kiosk.model.delivery import Answer
-from kiosk.policy.sections import Destination
+from kiosk.policy.sections import Destination, Tls
 from tests.delivery.instances import CALLING, destination, outbound, sent_data_sets
+from tests.peers import LOOPBACK, accepts, free_port, require, running
 from tests.peers.certificates import Authority, Issued
 from tests.peers.scripted import scripted
 from tests.peers.storescp import StoreScp, storescp
@@ -59,17 +63,22 @@ def ours_by_a_stranger(authority: Authority, folder: Path) -> tuple[Path, Issued
     return authority.ca, Authority(folder, "stranger").issue("kiosk")
 
 
+def ours_too_old(authority: Authority, _folder: Path) -> tuple[Path, Issued | None]:
+    return authority.ca, authority.issue("old", valid_days=-1)
+
+
 def files_missing(authority: Authority, folder: Path) -> tuple[Path, Issued | None]:
     return folder / "nothing.pem", None
 
 
 @pytest.mark.parametrize(
-    ("files", "retry", "says"),
+    ("files", "says"),
     [
-        (untrusted, False, "certificate that is not trusted"),
-        (without_ours, True, "TLS"),
-        (ours_by_a_stranger, True, "TLS"),
-        (files_missing, False, "TLS files of pacs cannot be used"),
+        (untrusted, "was not signed by an authority of the configured ca"),
+        (without_ours, "asks for a certificate of ours, and none is configured"),
+        (ours_by_a_stranger, "does not know who signed our certificate"),
+        (ours_too_old, "says that our certificate has expired"),
+        (files_missing, "TLS files of pacs cannot be used"),
     ],
 )
 def test_without_trust_on_both_sides_nothing_is_sent(
@@ -77,7 +86,6 @@ def test_without_trust_on_both_sides_nothing_is_sent(
     authority: Authority,
     tmp_path: Path,
     files: Callable[[Authority, Path], tuple[Path, Issued | None]],
-    retry: bool,
     says: str,
 ) -> None:
     item = outbound(tmp_path)
@@ -85,15 +93,15 @@ def test_without_trust_on_both_sides_nothing_is_sent(
     attempt = send(secured(peer, ca, ours), CALLING, [item], lambda r: None, lambda: False)
     assert [r.answer for r in attempt.results] == [Answer.PENDING]
     assert says in attempt.problem
-    assert (attempt.pause, attempt.retry) == (True, retry)
+    assert (attempt.pause, attempt.retry) == (True, False)
     assert item.sop_instance_uid not in peer.files()
 
 
 @pytest.mark.parametrize(
     ("issue", "says"),
     [
-        ({"valid_days": -1}, "certificate has expired"),
-        ({"address": "127.0.0.2"}, "IP address mismatch"),
+        ({"valid_days": -1}, "has expired. Have it renewed there"),
+        ({"address": "127.0.0.2"}, "names another host"),
     ],
 )
 def test_a_certificate_that_does_not_hold_is_named_in_the_sentence(
@@ -114,3 +122,28 @@ def test_a_peer_without_tls_gets_nothing_in_plain_text(
     assert [r.answer for r in attempt.results] == [Answer.PENDING]
     assert "did not agree on TLS" in attempt.problem
     assert peer.associations == 0
+
+
+def test_only_what_bcp_195_allows_is_offered(authority: Authority) -> None:
+    """TLS 1.2 or newer, keys that a recorded conversation does not give away, no check left out
+    (RFC 9325 3.1, 4.1)."""
+    context = client_context(Tls(ca=authority.ca))
+    assert context.minimum_version is ssl.TLSVersion.TLSv1_2
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+    offered = context.get_ciphers()
+    assert {c["kea"] for c in offered} <= {"kx-any", "kx-ecdhe", "kx-dhe"}
+    assert {c["auth"] for c in offered} <= {"auth-any", "auth-rsa", "auth-ecdsa"}
+    assert all(c["strength_bits"] >= 128 for c in offered)
+
+
+def test_a_peer_with_an_older_tls_gets_nothing(authority: Authority, tmp_path: Path) -> None:
+    own = authority.issue("ancient")
+    port = free_port()
+    words = ["-accept", str(port), "-cert", str(own.certificate), "-key", str(own.key), "-tls1_1"]
+    command = [require("openssl"), "s_server", *words, "-cipher", "DEFAULT@SECLEVEL=0", "-quiet"]
+    with running(command, tmp_path, lambda: accepts(port)):
+        to = destination(
+            SimpleNamespace(host=LOOPBACK, port=port, ae_title="OLD"), tls={"ca": authority.ca}
+        )
+        said = echo(to, CALLING)
+    assert "did not agree on TLS" in said

@@ -67,17 +67,55 @@ def _secure(
         return context.wrap_socket(sock, server_hostname=destination.host)
     except ssl.SSLCertVerificationError as e:
         sock.close()
+        why = _MISTRUSTED.get(e.verify_code, f"is not trusted ({e.verify_message}). Check it")
         raise PeerProblem(
-            f"{where(destination)} shows a certificate that is not trusted ({e.verify_message}). "
-            "Nothing was sent. Check its certificate and the configured ca.",
+            f"{where(destination)} shows a certificate that {why}. Nothing was sent.",
             retry=False,
         ) from e
     except OSError as e:
         sock.close()
+        if (refused := refused_ours(where(destination), e)) is not None:
+            raise refused from e
         raise PeerProblem(
             f"{where(destination)} did not agree on TLS. Nothing was sent. "
-            "Check that this port speaks TLS 1.2 or newer and accepts our certificate.",
+            "Check that this port speaks TLS 1.2 or newer.",
         ) from e
+
+
+_STRANGER = (
+    "was not signed by an authority of the configured ca. Make sure that it is the right machine, "
+    "then put its authority's certificate into ca"
+)
+_OTHER_NAME = "names another host. Write its host in the configuration as the certificate has it"
+_MISTRUSTED = {  # X509_V_ERR numbers (openssl-verification-options(1))
+    9: "is not valid yet. Check the clocks of both machines",
+    10: "has expired. Have it renewed there",
+    18: _STRANGER,
+    19: _STRANGER,
+    20: _STRANGER,
+    21: _STRANGER,
+    62: _OTHER_NAME,
+    64: _OTHER_NAME,
+}
+_REFUSALS = {  # alerts (RFC 8446 6.2)
+    "CERTIFICATE_REQUIRED": "asks for a certificate of ours, and none is configured. "
+    "Set certificate and key of this destination",
+    "UNKNOWN_CA": "does not know who signed our certificate. Enter our authority there",
+    "CERTIFICATE_EXPIRED": "says that our certificate has expired. Have it renewed",
+    "CERTIFICATE_REVOKED": "says that our certificate was revoked. Have a new one issued",
+    "BAD_CERTIFICATE": "refuses our certificate. Look in its log for the cause",
+    "CERTIFICATE_UNKNOWN": "refuses our certificate. Look in its log for the cause",
+}
+
+
+def refused_ours(name: str, error: OSError) -> PeerProblem | None:
+    """What a peer has against our certificate: in TLS 1.3 it says so when we believe to be
+    connected already."""
+    reason = (getattr(error, "reason", None) or "") if isinstance(error, ssl.SSLError) else ""
+    for alert, words in _REFUSALS.items():
+        if reason.endswith(f"ALERT_{alert}"):
+            return PeerProblem(f"{name} {words}. Nothing was sent.", retry=False)
+    return None
 
 
 def client_context(tls: Tls) -> ssl.SSLContext:
@@ -108,6 +146,8 @@ def send_all(sock: socket.socket, buffers: list[bytes | memoryview]) -> None:
 
 
 def lost(name: str, error: OSError) -> PeerProblem:
+    if (refused := refused_ours(name, error)) is not None:
+        return refused
     if isinstance(error, ssl.SSLError):
         reason = f"TLS: {(error.reason or 'closed').replace('_', ' ').lower()}"
     else:
