@@ -14,7 +14,7 @@ LOOK = {
     "people": "select intake, stated from patient_case order by id",
     "drives": "select value from drive",
     "progress": "select intake, value from progress",
-    "events": "select kind from journal order by id",
+    "failures": "select intake, data from journal where kind = 'intake.failed' order by id",
 }
 
 

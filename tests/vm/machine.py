@@ -106,8 +106,7 @@ class Machine:
         try:
             yield rows
         finally:
-            process.terminate()
-            process.wait(60)
+            rows.end()
 
     def mounts(self) -> list[str]:
         """Source and options of what is mounted where UDisks2 mounts."""
@@ -173,8 +172,11 @@ class Rows:
     """What the rows in the guest said last."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.now: dict[str, list[list[Any]]] = {"intakes": [], "people": [], "drives": []}
-        threading.Thread(target=self._follow, args=(process.stdout,), daemon=True).start()
+        names = ("intakes", "people", "drives", "progress", "failures")
+        self.now: dict[str, list[list[Any]]] = {name: [] for name in names}
+        self._process = process
+        self._reader = threading.Thread(target=self._follow, args=(process.stdout,), daemon=True)
+        self._reader.start()
 
     def _follow(self, lines: Any) -> None:
         for line in lines:
@@ -207,13 +209,26 @@ class Rows:
         found = [d["state"] for (d,) in self.now["drives"] if serial in d["serial"]]
         return found[0] if found else ""
 
-    def await_intake(self, number: int, state: str, *failures: str) -> None:
-        """With one of these failures, or with none."""
-        wanted = [(state, failure) for failure in failures or ("",)]
+    def await_intake(self, number: int, state: str) -> None:
         until(
-            lambda: self.intake(number) in wanted,
-            lambda: f"intake {number} is one of {wanted}; now {self.now['intakes']}",
+            lambda: self.intake(number) == (state, ""),
+            lambda: f"intake {number} is {state}; now {self.now['intakes']}",
         )
+
+    def await_pulled(self, number: int) -> None:
+        """That its medium was missed, by the journal: its reading may have begun again since."""
+        codes = {"medium-removed", "medium-swapped", "medium-missing"}
+        until(
+            lambda: any(n == number and d["code"] in codes for n, d in self.now["failures"]),
+            lambda: f"the medium of {number} is missed; now {self.now}",
+        )
+
+    def end(self) -> None:
+        self._process.terminate()
+        self._process.wait(60)
+        self._reader.join()
+        if self._process.stdout:
+            self._process.stdout.close()
 
 
 @contextmanager
