@@ -50,7 +50,7 @@ class Wedge(QObject):
         # A key that nobody takes is seen once more at each parent of the field.
         if watched is not (QApplication.focusWidget() or self._parent) or not self._wanted():
             return False
-        if event.key() not in SUFFIXES:
+        if event.key() not in SUFFIXES and event.text() != "\n":
             if event.text():
                 self._burst.key(event.text(), event.timestamp())
             return False
