@@ -48,6 +48,7 @@ MAY_USE: dict[str, frozenset[str]] = {
     "pynetdicom": frozenset({"delivery", "cli.demonstration"}),
     "pycdlib": frozenset({"cli.demonstration"}),
     "rapidfuzz": frozenset({"identity"}),
+    "segno": frozenset({"ui"}),
     # The desk's viewer puts windows over checked arrays, never over a medium's bytes.
     "numpy": frozenset({"fileset", "coercion", "delivery", "ui"}),
     "imagecodecs": frozenset({"fileset", "coercion"}),

@@ -13,6 +13,7 @@ from typing import Any
 
 from kiosk import adt, delivery, identity, media, sandbox
 from kiosk.cli.context import Context, open_all
+from kiosk.desk.receipts import printer_problem
 from kiosk.desk.signing import reach_directory
 from kiosk.model.medium import DriveState, MediumKind
 from kiosk.policy import Policy, idle_rules
@@ -66,6 +67,7 @@ def run(context: Context) -> Iterator[Check]:
     yield from _destinations(context)
     yield from _procedure_steps(context)
     yield from _people(context)
+    yield from _printer(context)
 
 
 def report(checks: list[Check]) -> dict[str, Any]:
@@ -374,3 +376,13 @@ def _procedure_steps(context: Context) -> Iterator[Check]:
         yield Check("procedure steps", WARN, problem, "No delivery waits for it. Check the peer.")
     else:
         yield Check("procedure steps", PASS, f"{where} answers")
+
+
+def _printer(context: Context) -> Iterator[Check]:
+    if not (printer := context.policy.receipt.printer):
+        return
+    if problem := printer_problem(printer):
+        fix = f"Receipts are shown meanwhile. Try: lpstat -t; cupsenable {printer}"
+        yield Check(f"printer {printer}", WARN, problem, fix)
+    else:
+        yield Check(f"printer {printer}", PASS, "Takes receipts")

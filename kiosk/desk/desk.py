@@ -11,6 +11,7 @@ from pathlib import Path
 from kiosk.desk.choosing import Choosing
 from kiosk.desk.deciding import Deciding, case_of
 from kiosk.desk.recalling import Recalling
+from kiosk.desk.receipts import Receipts
 from kiosk.desk.refusal import Refused
 from kiosk.desk.roles import Doing, Operator, Role, everything
 from kiosk.desk.signing import Boot, Keeping, SigningIn, alerts, this_boot
@@ -47,7 +48,7 @@ STEPS = {"reading": 1, "choose": 2, "same-person": 2, "him": 3, "result": 3, "pr
 Checks = Callable[[], Iterable[HealthLine]]
 
 
-class Desk(Deciding, Recalling, Choosing, SigningIn, Keeping):
+class Desk(Deciding, Recalling, Choosing, SigningIn, Keeping, Receipts):
     """One operator at one station. Queries answer with a frozen snapshot of one instant; a command
     is one transaction (state and journal line together) or raises Refused and changes nothing.
 

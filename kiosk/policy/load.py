@@ -37,6 +37,7 @@ from kiosk.policy.sections import (
     Media,
     ProcedureStep,
     Recall,
+    Receipt,
     Retention,
     Retry,
     Section,
@@ -74,6 +75,7 @@ class Policy(Section):
     audit: Audit = Audit()
     sign_in: SignIn = SignIn()
     decisions: Decisions = Decisions()
+    receipt: Receipt = Receipt()
     retention: Retention = Retention()
     retry: Retry = Retry()
 

@@ -306,6 +306,16 @@ class Audit(Section):
         return self
 
 
+class Receipt(Section):
+    """What a patient takes home. `printer` is a CUPS queue of this kiosk ("": the receipt is shown
+    with its QR code only); `link` a page of the hospital about such scans, in which `{ticket}`
+    is replaced; it goes into the QR code."""
+
+    printer: Annotated[str, Field(max_length=127, pattern=r"^[^\s/#-][^\s/#]*$|^$")] = ""
+    paper: Literal["roll", "a4"] = "roll"  # 80 mm, or a sheet
+    link: Annotated[str, Field(max_length=200, pattern=r"^https://\S+$|^$")] = ""
+
+
 class Retention(Section):
     """How long staged originals stay after the last delivery was proved."""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import QCoreApplication, Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QKeyEvent
+from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QFrame, QStackedWidget, QWidget
 
 from kiosk.desk import Refused
@@ -16,11 +16,14 @@ from kiosk.desk.snapshots import (
     DeliveriesSnapshot,
     Header,
     HealthSnapshot,
+    HimFinishes,
     Idle,
     Message,
     Mood,
     Notice,
     PeopleSnapshot,
+    Problem,
+    Result,
     SignIn,
     TouchSnapshot,
     TriageSnapshot,
@@ -52,6 +55,7 @@ DESK_SCREENS: dict[type, type[Screen]] = {
     SignIn: SignInScreen,
 }
 SAID_FOR_MS = 8000
+ENDED = (HimFinishes, Problem, Result)  # a receipt can be had of it
 
 
 def kind_of(snapshot: Any) -> type:
@@ -237,17 +241,19 @@ class Window(QWidget):
 class TouchWindow(Window):
     def __init__(self, desk: Guarded, look: Look) -> None:
         super().__init__(desk, look, lambda d: d.touch())
-        self.local |= {"find": self._find, "show-touch": self._follow}
+        self.local |= {"find": self._find, "show-touch": self._follow, "receipt": self._receipt}
         layout = column(self)
         layout.addWidget(self.stack)
         self.setStyleSheet(look.theme.style())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """F4 takes the disc out as soon as it is copied, like the button."""
+        """F4 takes the disc out as soon as it is copied, like the button; Ctrl+P is the receipt."""
         body = getattr(self.snapshot, "body", None)
         drive = getattr(body, "drive", "")
         if event.key() == Qt.Key.Key_F4 and drive and getattr(body, "copied", True):
             self.ask("eject", {"drive": drive})
+        elif event.matches(QKeySequence.StandardKey.Print) and isinstance(body, ENDED):
+            self.ask("receipt", {"intake": body.intake})
         else:
             super().keyPressEvent(event)
 
@@ -258,11 +264,14 @@ class TouchWindow(Window):
     def _find(self, intake: int, text: str) -> None:
         self.reader.open(lambda d: d.find(intake, text))
 
+    def _receipt(self, intake: int) -> None:
+        self.reader.open(lambda d: d.receipt(intake))
+
     def _follow(self) -> None:
         self.reader.open(lambda d: d.touch())
 
     def answered(self, command: str) -> None:
-        if command == "pick":
+        if command in ("pick", "print_receipt"):
             self._follow()
 
     def screen_for(self, kind: type) -> type[Screen]:

@@ -38,6 +38,7 @@ from kiosk.desk.snapshots import (
     ProblemKind,
     Reading,
     ReadOn,
+    Receipt,
     Result,
     SamePerson,
     SentCase,
@@ -230,6 +231,23 @@ FOUND = (
     ),
     PatientCard(JOHN_HERE),
 )
+RECEIPT = Receipt(
+    "MAPLE-27",
+    27,
+    AT,
+    "J.D.",
+    (
+        StudyLine("1.2.1", "CT", "CT CHEST", "20250502", images=412, damaged=14, checked=398),
+        StudyLine("1.2.2", "MR", "MR KNEE", "20240109", images=41, stage=Stage.CHECKED),
+    ),
+    (
+        say("KX-154", n=1),
+        say("receipt.left-out", what=say("left.damaged", n=14)),
+        say("receipt.us"),
+    ),
+    "https://hospital.example/scans/MAPLE-27",
+    printer=True,
+)
 TOUCH: dict[str, TouchBody] = {
     "K2-name": SignIn(verdict=say("verdict.scans-unnamed"), emergency=True),
     "K2-pin": SignIn(Asks.PIN, "Operator 214"),
@@ -281,6 +299,7 @@ TOUCH: dict[str, TouchBody] = {
     "K9-archive-away": ARCHIVE_AWAY,
     "K9-partly": PARTLY,
     "K9-two-people": TWO_PEOPLE,
+    "K9-receipt": RECEIPT,
     "K11-unreadable": Problem("MAPLE-27", 7, ProblemKind.UNREADABLE, say("KX-201"), drive="A1"),
     "K11-keep": Problem(
         "MAPLE-27",

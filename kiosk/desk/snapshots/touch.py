@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from kiosk.desk.snapshots.people import SignIn
 from kiosk.desk.snapshots.choosing import Choose
+from kiosk.desk.snapshots.people import SignIn
 from kiosk.desk.snapshots.shared import FieldLine, Header, Message, Notice, Stage, StudyLine
 from kiosk.model.delivery import Change
 from kiosk.model.medium import DriveState
@@ -167,6 +167,22 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the patient takes home. `initials` are all that is said of whom it is about; `link` is
+    the site's page about it, "" where there is none; `printer` whether it can be printed here."""
+
+    ticket: str
+    intake: int
+    at: str  # ISO 8601 UTC: the moment that it is true for
+    initials: str = ""
+    studies: tuple[StudyLine, ...] = ()
+    lines: tuple[Message, ...] = ()
+    link: str = ""
+    printer: bool = False
+    paper: str = "roll"  # or "a4"
+
+
+@dataclass(frozen=True, slots=True)
 class PatientCard:
     """One registered patient for K3. `alike`: another one in the list has the same name, or family
     name and birth date."""
@@ -187,7 +203,7 @@ class Find:
 
 
 TouchBody = (
-    SignIn | Find | Idle | Reading | Choose | SamePerson | HimFinishes | Result | Problem
+    SignIn | Find | Idle | Reading | Choose | SamePerson | HimFinishes | Result | Problem | Receipt
 )
 
 
@@ -212,4 +228,5 @@ _STEPS: dict[type, str] = {
     Choose: "choose",
     Result: "result",
     Problem: "problem",
+    Receipt: "receipt",
 }

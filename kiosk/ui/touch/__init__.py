@@ -9,10 +9,12 @@ from kiosk.desk.snapshots import (
     Idle,
     Problem,
     Reading,
+    Receipt,
     Result,
     SamePerson,
 )
 from kiosk.ui.parts.frame import TouchScreen
+from kiosk.ui.receipt import ReceiptScreen
 from kiosk.ui.touch.choosing import ChooseScreen
 from kiosk.ui.touch.find import FindScreen
 from kiosk.ui.touch.idle import IdleScreen
@@ -31,6 +33,7 @@ SCREENS: dict[type, type[TouchScreen]] = {
     HimFinishes: TicketScreen,
     Result: ResultScreen,
     Problem: ProblemScreen,
+    Receipt: ReceiptScreen,
 }
 
 __all__ = ["SCREENS"]

@@ -59,7 +59,11 @@ class ProblemScreen(TouchScreen):
     def _code(self, body: Problem) -> None:
         words = self.look.words
         code = words("label.code", code=body.message.id, ticket=safe(body.ticket, 24))
-        self.body.addWidget(Line(code, "small"))
+        below = row(spacing=self.look.theme.px("gap"))
+        below.addWidget(Line(code, "small"), 1)
+        if body.kind is not ProblemKind.PULLED:  # it is asked for again
+            below.addWidget(self.button("button.receipt", "receipt", intake=body.intake))
+        self.body.addLayout(below)
 
     def _ways_on(self, body: Problem) -> None:
         done = self.button("button.finish", "finish", icon="next", intake=body.intake)

@@ -21,7 +21,7 @@ SHOWN = {
 }
 
 
-LOW = 270.0  # millimetres: a lower screen has room for two lines where others have four
+LOW = 270.0  # millimetres: a lower screen has room for one line where others have three
 
 
 class ResultScreen(TouchScreen):
@@ -59,7 +59,7 @@ class ResultScreen(TouchScreen):
     def _aside(self, body: Result) -> column:
         look = self.look
         aside = column(spacing=look.theme.px("gap"))
-        room = 2 if self.height() < look.theme.px(LOW) else 4
+        room = 1 if self.height() < look.theme.px(LOW) else 3
         order = list(SHOWN)
         changed = sorted(
             (c for p in body.patients for c in p.changes if c.keyword in SHOWN),
@@ -70,8 +70,22 @@ class ResultScreen(TouchScreen):
         if body.left_out:
             aside.addWidget(_left_out(look, body, room + 1))
         aside.addStretch(1)
-        aside.addWidget(_receipt(look, body))
+        aside.addWidget(self._receipt(body))
         return aside
+
+    def _receipt(self, body: Result) -> Card:
+        look, card = self.look, Card(self.look)
+        top = row(spacing=look.theme.px("gap"))
+        top.addWidget(Picture(look.theme, "ticket", "accent", 9.0))
+        texts = column(spacing=0)
+        texts.addWidget(Line(look.words("label.ticket"), "small"))
+        code = Line(safe(body.ticket, 24), "large", elide=True)
+        code.setAlignment(Qt.AlignmentFlag.AlignLeft)
+        texts.addWidget(code)
+        top.addLayout(texts, 1)
+        card.add(top)
+        card.add(self.button("button.receipt", "receipt", intake=body.intake))
+        return card
 
     def _ways_on(self, body: Result) -> None:
         done = self.button("button.next-patient", "finish", "main", "next", intake=body.intake)
@@ -129,17 +143,4 @@ def _left_out(look: Look, body: Result, room: int) -> Card:
     card.add(Line.wrapped(words("label.left-out", n=body.files), "smallstrong"))
     for part in body.left_out[:room]:
         card.add(Line(words(f"left.{part.bucket}", n=part.count), elide=True))
-    return card
-
-
-def _receipt(look: Look, body: Result) -> Card:
-    card = Card(look, across=True)
-    card.inside.addWidget(Picture(look.theme, "ticket", "accent", 9.0))
-    texts = column(spacing=0)
-    texts.addWidget(Line(look.words("label.ticket"), "small"))
-    code = Line(safe(body.ticket, 24), "large", elide=True)
-    code.setAlignment(Qt.AlignmentFlag.AlignLeft)
-    texts.addWidget(code)
-    texts.addWidget(Line.wrapped(look.words("label.take-home"), "small"))
-    card.inside.addLayout(texts, 1)
     return card

@@ -16,7 +16,7 @@ class TicketScreen(TouchScreen):
         look, words = self.look, self.look.words
         self.title.setText(words("title.him"))
         both = row(spacing=look.theme.px("pad"))
-        both.addWidget(ticket_card(look, body.ticket), 4)
+        both.addWidget(self._ticket(body), 4)
         both.addWidget(self._next(body), 6)
         self.body.addLayout(both, 1)
         for notice in body.notices:
@@ -27,6 +27,12 @@ class TicketScreen(TouchScreen):
             out = self.button("button.take-out", "eject", icon="eject", drive=body.drive)
             back = (out, *back)
         self.foot(*back, main=done)
+
+    def _ticket(self, body: HimFinishes) -> Card:
+        card = ticket_card(self.look, body.ticket)
+        paper = self.button("button.receipt", "receipt", icon="ticket", intake=body.intake)
+        card.inside.addWidget(paper, 0, Qt.AlignmentFlag.AlignHCenter)
+        return card
 
     def _next(self, body: HimFinishes) -> QWidget:
         look, words = self.look, self.look.words
