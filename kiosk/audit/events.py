@@ -337,7 +337,7 @@ AUDITED: dict[str, Callable[[Subject], tuple[AuditMessage, ...]]] = {
 SILENT = frozenset(
     """
     intake.received intake.read intake.verdict intake.picked intake.again intake.same-again
-    intake.reopened intake.closed intake.finished intake.returned
+    intake.reopened intake.purging intake.closed intake.finished intake.returned
     intake.receipt-printed
     case.opened case.awaits case.assigned case.given-up case.to-him case.released case.kept
     case.done case.failed case.flagged case.reopened case.withdrawn case.refused-candidate

@@ -11,7 +11,6 @@ from kiosk.engine.parts import Report, Settlement, Site
 from kiosk.engine.reaching import Place, reach
 from kiosk.engine.rereading import limits_for, start_from_earlier, withdraw_earlier
 from kiosk.model.content import Catalog, Finding, InstanceStatus, Severity, StatedPatient
-from kiosk.model.delivery import Answer
 from kiosk.model.medium import MediumKind, Progress, ReadReport, read_manifest
 from kiosk.model.work import Intake
 from kiosk.sandbox import JobFailed
@@ -162,24 +161,17 @@ def _what_there_is(catalog: Catalog) -> str:
     )
 
 
-def _refused(tx: Transaction, intake: Intake) -> bool:
-    return any(
-        Answer.REFUSED in tx.deliveries.counts(delivery.id)
-        for case in tx.cases.of_intake(intake.id)
-        for delivery in tx.deliveries.of_case(case.id)
-    )
-
-
 def purge(site: Site, intake: Intake) -> Settlement:
-    """CLOSED: the staged bytes go when the retention time after the last proof has passed. Where an
-    archive refused an image, ours is the only copy that the hospital has: it stays."""
+    """CLOSED: the staged bytes go when the retention time after the last proof has passed. The row
+    says so first: a recall that comes meanwhile finds them gone, and never half of them."""
     keep = timedelta(hours=site.policy.retention.staged_hours)
     with site.store.read() as tx:
         due = tx.intakes.closed_at(intake.id) + keep
-        if _refused(tx, intake):
-            due = max(due, site.now() + keep)
     if due > site.now():
         return lambda tx, held: tx.intakes.unclaim(held, due)
+    with site.store.begin() as tx:
+        if not tx.intakes.purging(intake.id):
+            return lambda tx, held: None  # a recall took the row
     site.vault.purge(intake.ticket)
 
     def settle(tx: Transaction, held: Lease) -> None:

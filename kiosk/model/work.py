@@ -166,6 +166,7 @@ class Withdrawal:
     sop_instance_uid: str  # the note's own
     problem: str = ""
     due_at: str = ""
+    tries: int = 0  # how often in a row its next step was tried
 
 
 @dataclass(frozen=True, slots=True)

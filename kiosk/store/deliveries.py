@@ -326,7 +326,8 @@ class Deliveries:
                 delivery_instance.c.answer == Answer.REFUSED
             )
             again = update(delivery_instance).where(refused)
-            self._connection.execute(again.values(answer=Answer.RETRY, tries=0))
+            if self._connection.execute(again.values(answer=Answer.RETRY, tries=0)).rowcount:
+                values |= {"transaction_uid": "", "asked_at": 0.0, "report": None}
         self._connection.execute(update(delivery).where(delivery.c.id == id).values(values))
         self._write("delivery.retried", id, {}, actor=actor)
 

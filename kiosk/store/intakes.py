@@ -36,6 +36,9 @@ WORDS = (
 ).split()
 
 
+GOING = ("intake.purging", "intake.purged")
+
+
 class Intakes:
     def __init__(
         self, connection: Connection, journal: Journal, now: Callable[[], datetime]
@@ -207,8 +210,17 @@ class Intakes:
         raise LookupError(id)
 
     def is_purged(self, id: int) -> bool:
-        """Whether its bytes were thrown away."""
-        return any(event.kind == "intake.purged" for event in self._journal.of(intake=id))
+        """Whether its bytes are being or were thrown away."""
+        return any(event.kind in GOING for event in self._journal.of(intake=id))
+
+    def purging(self, id: int) -> bool:
+        """Its bytes count as gone from here on, so that nobody builds on them while they go. False
+        when a case of it goes on: they stay."""
+        if self.get(id).state is not IntakeState.CLOSED:
+            return False
+        if not self.is_purged(id):
+            self._write("intake.purging", id, {})
+        return True
 
     def reopen(self, id: int) -> bool:
         """CLOSED -> CATALOGED: a case of it goes on. False when its bytes are gone."""

@@ -19,7 +19,7 @@ from kiosk.model.delivery import Answer
 from kiosk.model.work import CaseState, DeliveryState
 from kiosk.policy.sections import Destination
 from tests.engine.conftest import ARCHIBALD, Station, policy_for
-from tests.peers.scripted import Conversation, Scripted, scripted
+from tests.peers.scripted import Conversation, Scripted, asks_nothing, scripted
 
 SURVIVOR = replace(ARCHIBALD, number="0099998")
 Behaviour = Callable[[int, Conversation], None]
@@ -38,7 +38,7 @@ def archive(
         numbers.append(found[1].decode() if found else "")
         conversation.answer(0)
 
-    with scripted(answers) as peer:
+    with scripted(answers, on_associate=asks_nothing) as peer:
         target = Destination(
             name="PACS", port=peer.port, ae_title="SCRIPTED", commitment=False, verify_level=0
         )

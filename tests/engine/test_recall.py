@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -16,26 +17,32 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from kiosk.coercion.recalling import renamed
+from kiosk.coercion.rewriting import series_uid_for
+from kiosk.desk import Desk, Operator, Role
 from kiosk.engine import delivering, pipeline
 from kiosk.model.content import Instance, NewUid, Series, Study
 from kiosk.model.delivery import Answer
 from kiosk.model.work import Case, CaseState, DeliveryState, IllegalMove, IntakeState
 from kiosk.policy.sections import Destination, Recall
-from kiosk.store import DestinationState, LeaseLost
+from kiosk.store import DestinationState, LeaseLost, Vault
 from tests.engine.conftest import ARCHIBALD, PETER, Station, policy_for
 from tests.peers.orthanc import Orthanc, orthanc
-from tests.peers.scripted import Conversation, scripted
+from tests.peers.scripted import Conversation, asks_nothing, scripted
 
 KEY_OBJECTS = "1.2.840.10008.5.1.4.1.1.88.59"
 
 
 @contextmanager
-def to_orthanc(here: Station, **sections: Any) -> Iterator[Orthanc]:
+def to_orthanc(here: Station, verify_level: int = 2, **sections: Any) -> Iterator[Orthanc]:
     own = here.folder / "orthanc"
     own.mkdir()
     with orthanc(own) as archive:
         target = Destination(
-            name="PACS", port=archive.port, ae_title=archive.ae_title, commitment=False
+            name="PACS",
+            port=archive.port,
+            ae_title=archive.ae_title,
+            commitment=False,
+            verify_level=verify_level,
         )
         here.use(policy_for(target, **sections))
         yield archive
@@ -152,7 +159,7 @@ def test_an_archive_that_takes_no_notes_is_left_to_a_person(here: Station, known
         is_note = conversation.sop_class.rstrip(b"\0").decode() == KEY_OBJECTS
         conversation.answer(0x0122 if is_note else 0)
 
-    with scripted(refuses_notes) as peer:
+    with scripted(refuses_notes, on_associate=asks_nothing) as peer:
         target = Destination(
             name="PACS", port=peer.port, ae_title="SCRIPTED", commitment=False, verify_level=0
         )
@@ -192,7 +199,7 @@ def test_an_archive_that_refuses_rejected_uids_gets_new_ones(
             seen.add(uid)
             conversation.answer(0)
 
-    with scripted(remembers) as peer:
+    with scripted(remembers, on_associate=asks_nothing) as peer:
         target = Destination(
             name="PACS", port=peer.port, ae_title="SCRIPTED", commitment=False, verify_level=0
         )
@@ -212,11 +219,13 @@ def test_an_archive_that_refuses_rejected_uids_gets_new_ones(
             assert Answer.ACCEPTED not in answers
 
 
+@pytest.mark.parametrize("level", [2, 0])
 def test_another_hospitals_study_under_the_same_uid_is_never_rejected(
-    here: Station, known: Path
+    here: Station, known: Path, level: int
 ) -> None:
-    """An archive that kept an older version under other data holds it from somebody else."""
-    with to_orthanc(here) as archive:
+    """An archive that kept an older version under other data holds it from somebody else; it is
+    asked also where its word is taken for what it was sent."""
+    with to_orthanc(here, level) as archive:
         here.register()
         intake = here.insert(known)
         here.work()
@@ -257,7 +266,7 @@ def test_a_recall_while_it_is_being_sent_stops_the_sender_and_takes_back_what_is
                 tx.recall(found, "113037", "lead", {"reason": "the wrong man"})
         conversation.answer(0)
 
-    with scripted(interrupts) as peer:
+    with scripted(interrupts, on_associate=asks_nothing) as peer:
         target = Destination(
             name="PACS", port=peer.port, ae_title="SCRIPTED", commitment=False, verify_level=0
         )
@@ -360,6 +369,60 @@ def test_bytes_that_are_gone_end_the_case_instead_of_reopening_it(
 # -- new UIDs --------------------------------------------------------------------------------------
 
 
+def test_a_paused_archive_is_told_of_no_recall_before_it_goes_on(
+    here: Station, known: Path
+) -> None:
+    """And IT sees it wait, where everything that waits is seen."""
+    with scripted(on_associate=asks_nothing) as peer:
+        target = Destination(
+            name="PACS", port=peer.port, ae_title="SCRIPTED", commitment=False, verify_level=0
+        )
+        here.use(policy_for(target))
+        here.register()
+        intake = here.insert(known)
+        here.work()
+        desk = Desk(here.rows, here.policy, Operator("ivan", Role.IT), lambda: here.at)
+        desk.pause("PACS")
+        recall(here, intake)
+        here.work()
+        assert len(peer.received) == 7
+        waiting = desk.deliveries().withdrawals
+        assert sorted((w.destination, w.images, w.stuck) for w in waiting) == [
+            ("PACS", w.images, False) for w in sorted(waiting, key=lambda w: w.images)
+        ]
+        assert sum(w.images for w in waiting) == 7
+        desk.resume("PACS")
+        here.work()
+        assert len(peer.received) == 9
+        assert desk.deliveries().withdrawals == ()
+
+
+def test_nobody_recalls_what_is_being_thrown_away(here: Station, known: Path) -> None:
+    """The recall comes while the bytes go: the row says already that they are gone."""
+
+    class Slow(Vault):
+        def purge(self, ticket: str) -> None:
+            recall(here, intake)
+            super().purge(ticket)
+
+    with scripted(on_associate=asks_nothing) as peer:
+        target = Destination(
+            name="PACS", port=peer.port, ae_title="SCRIPTED", commitment=False, verify_level=0
+        )
+        here.use(policy_for(target))
+        here.register()
+        intake = here.insert(known)
+        here.work()
+        here.vault = Slow(here.vault.root)
+        here.use(here.policy)
+        here.pass_(hours=here.policy.retention.staged_hours + 1)
+        here.work()
+    assert not here.vault.holds(here.intake(intake).ticket)
+    case = here.case(intake)
+    assert case.state is CaseState.REJECTED
+    assert "put the medium in again" in case.reasons[0]
+
+
 def study(uid: str, *images: str, uids: tuple[NewUid, ...] = ()) -> Study:
     instances = tuple(Instance(i, "1.2", "1.2", n, "", 1, "") for n, i in enumerate(images))
     return Study(uid, series=(Series(f"{uid}.9", instances=instances),), uids=uids)
@@ -381,6 +444,17 @@ def test_a_second_recall_leads_from_the_headers_uid_to_the_newest() -> None:
     newest = twice.instances[0].sop_instance_uid
     assert newest != once.instances[0].sop_instance_uid
     assert {u.now for u in twice.uids if u.was == "1.1.1"} == {newest}
+
+
+def test_images_that_state_no_series_stay_in_the_series_that_is_written() -> None:
+    """That is called by its study, recalled once or twice: a note names what the archive has."""
+    nameless = replace(study("1.1", "1.1.1"), series=())
+    images = study("1.1", "1.1.1").series[0].instances
+    nameless = replace(nameless, series=(Series(series_uid_for("1.1"), instances=images),))
+    (once,) = renamed((nameless,), {"1.1"})
+    (twice,) = renamed((once,), {once.study_instance_uid})
+    for each in (once, twice):
+        assert each.series[0].series_instance_uid == series_uid_for(each.study_instance_uid)
 
 
 def test_a_uid_that_was_mended_before_still_leads_to_the_newest() -> None:

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from kiosk.cli.demonstration import discs, registration
+from kiosk.desk import Desk, Operator, Role
+from kiosk.desk.snapshots import Stage
 from kiosk.engine import pipeline
 from kiosk.model.delivery import Answer
 from kiosk.model.work import CaseState, DeliveryState, IntakeState
@@ -18,7 +20,7 @@ from kiosk.policy.sections import Destination
 from tests.engine.conftest import ARCHIBALD, Station, policy_for
 from tests.peers.dcmqrscp import dcmqrscp
 from tests.peers.orthanc import Orthanc, orthanc
-from tests.peers.scripted import Conversation, Scripted, scripted
+from tests.peers.scripted import Conversation, Scripted, asks_nothing, scripted
 from tests.peers.storescp import storescp
 from tests.peers.web import web
 
@@ -106,25 +108,57 @@ def test_a_peers_yes_alone_is_never_shown_as_proved(here: Station, known: Path) 
         assert here.case(intake).state is CaseState.RELEASED
 
 
-def refuses_the_second(count: int, conversation: Conversation) -> None:
-    conversation.answer(0xA900 if count == 2 else 0x0000, "no such thing")
+def test_one_refused_image_never_fails_the_rest_and_is_never_done(
+    here: Station, known: Path
+) -> None:
+    """Fault 30: one is listed with the peer's own words, the others go on. IT sees how many of how
+    many are there, and sends the one when the archive was mended."""
+    mended: list[bool] = []
 
+    def refuses_the_second(count: int, conversation: Conversation) -> None:
+        bad = count == 2 and not mended
+        conversation.answer(0xA900 if bad else 0x0000, "no such thing" if bad else "")
 
-def test_one_refused_image_never_fails_the_rest(here: Station, known: Path) -> None:
-    """Fault 30: one is listed with the peer's own words, the others go on."""
     with scripted(refuses_the_second) as peer:
         here.use(policy_for(target(peer, commitment=False, verify_level=0)))
         here.register()
         intake = here.insert(known)
         here.work()
-    results = [r for d in here.deliveries(intake) for r in here.results(d)]
-    refused = [r for r in results if r.answer is Answer.REFUSED]
-    assert [(r.code, r.comment) for r in refused] == [(0xA900, "no such thing")]
-    assert sum(r.answer is Answer.ACCEPTED for r in results) == 6
-    assert {d.state for d in here.deliveries(intake)} == {DeliveryState.COMMITTED}
-    here.pass_(hours=here.policy.retention.staged_hours + 1)
-    here.work()
-    assert here.vault.holds(here.intake(intake).ticket), "ours is the only copy of what was refused"
+        results = [r for d in here.deliveries(intake) for r in here.results(d)]
+        refused = [r for r in results if r.answer is Answer.REFUSED]
+        assert [(r.code, r.comment) for r in refused] == [(0xA900, "no such thing")]
+        assert sum(r.answer is Answer.ACCEPTED for r in results) == 6
+        (part,) = [d for d in here.deliveries(intake) if d.state is DeliveryState.HELD]
+        assert here.case(intake).state is CaseState.RELEASED
+        desk = Desk(here.rows, here.policy, Operator("ivan", Role.IT), lambda: here.at)
+        (row,) = desk.deliveries().rows
+        assert row.study.received == row.study.images - 1
+        assert row.study.stage is Stage.PARTLY
+        assert "1 of" in row.problem
+        assert len(row.refused) == 1
+        assert "A900 no such thing" in row.refused[0]
+        here.pass_(hours=here.policy.retention.staged_hours + 1)
+        here.work()
+        ticket = here.intake(intake).ticket
+        assert here.vault.holds(ticket), "ours is the only copy of what was refused"
+        mended.append(True)
+        desk.retry(part.id)
+        here.work()
+        assert len(peer.received) == 8
+        assert here.case(intake).state is CaseState.DONE
+
+
+def test_what_an_archive_had_before_is_proved_by_a_query_or_not_at_all(
+    here: Station, known: Path
+) -> None:
+    """0111: it has something under that UID; whose that is it does not say, at any level."""
+    with scripted(lambda _, c: c.answer(0x0111), on_associate=asks_nothing) as peer:
+        here.use(policy_for(target(peer, commitment=False, verify_level=0)))
+        here.register()
+        intake = here.insert(known)
+        here.work()
+    assert {d.state for d in here.deliveries(intake)} == {DeliveryState.HELD}
+    assert here.case(intake).state is CaseState.RELEASED
 
 
 def full_for_one(_count: int, conversation: Conversation) -> None:

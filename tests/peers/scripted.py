@@ -19,6 +19,8 @@ from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RQ
 
 from tests.peers import LOOPBACK
 
+QUERIES = ("1.2.840.10008.5.1.4.1.2.2.1", "1.2.840.10008.5.1.4.1.2.1.1")
+
 
 class Hung(Exception):
     """The other side went away, or the test is over."""
@@ -219,6 +221,11 @@ class Scripted:
                 pass
             except Exception as e:  # noqa: BLE001  # what the script got wrong fails its test
                 self.problems.append(e)
+
+
+def asks_nothing(conversation: Conversation) -> None:
+    """An archive that offers no queries: what it has nobody can ask."""
+    conversation.accept(lambda sop_class, syntax: 3 * (sop_class in QUERIES))
 
 
 @contextmanager

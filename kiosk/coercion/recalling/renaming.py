@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from kiosk.coercion.encoding.uids import made_uid
+from kiosk.coercion.rewriting import series_uid_for
 from kiosk.model.content import NewUid, Series, Study
 
 
@@ -15,20 +16,28 @@ def renamed(studies: tuple[Study, ...], rejected: Iterable[str]) -> tuple[Study,
     reference between them still leads where it led. The same UIDs always get the same new ones."""
     gone = frozenset(rejected)
     new = {
-        uid: made_uid("rejected", uid)
+        uid: now
         for study in studies
         if study.study_instance_uid in gone
-        for uid in _own(study)
+        for uid, now in _anew(study)
         if uid
     }
     return tuple(_renamed(study, new) for study in studies)
 
 
-def _own(study: Study) -> Iterable[str]:
-    yield study.study_instance_uid
+def _anew(study: Study) -> Iterable[tuple[str, str]]:
+    """Each UID of the study with its new one. The series of images that state none is called by
+    its study, whatever that is called."""
+    uid = study.study_instance_uid
+    now = made_uid("rejected", uid)
+    yield uid, now
     for each in study.series:
-        yield each.series_instance_uid
-        yield from (i.sop_instance_uid for i in each.instances)
+        unnamed = each.series_instance_uid == series_uid_for(uid)
+        own = each.series_instance_uid
+        yield own, series_uid_for(now) if unnamed else made_uid("rejected", own)
+        yield from (
+            (i.sop_instance_uid, made_uid("rejected", i.sop_instance_uid)) for i in each.instances
+        )
 
 
 def _renamed(study: Study, new: dict[str, str]) -> Study:

@@ -31,6 +31,7 @@ from kiosk.desk.snapshots.it import (
     DestinationLine,
     HealthLine,
     HealthSnapshot,
+    WithdrawalRow,
 )
 from kiosk.desk.snapshots.people import Asks, PeopleSnapshot, PersonRow, SignIn
 from kiosk.desk.snapshots.shared import (
@@ -119,6 +120,7 @@ __all__ = [
     "TriageSnapshot",
     "Value",
     "ViewSnapshot",
+    "WithdrawalRow",
     "WorklistRow",
     "WorklistSnapshot",
     "say",

@@ -52,6 +52,20 @@ class DeliveryRow:
     attempts: int
     due_at: str = ""
     problem: str = ""
+    refused: tuple[str, ...] = ()  # the first of the images that the archive refused, and why
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawalRow:
+    """What is being taken back from an archive; `stuck`: it goes no further by itself."""
+
+    withdrawal: int
+    ticket: str
+    destination: str
+    images: int
+    stuck: bool
+    due_at: str = ""
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +75,4 @@ class DeliveriesSnapshot:
     header: Header
     destinations: tuple[DestinationLine, ...] = ()
     rows: tuple[DeliveryRow, ...] = ()
+    withdrawals: tuple[WithdrawalRow, ...] = ()

@@ -5,14 +5,23 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from kiosk.desk.snapshots import DeliveriesSnapshot, DeliveryRow, DestinationLine, Header, Mood
+from kiosk.desk.snapshots import (
+    DeliveriesSnapshot,
+    DeliveryRow,
+    DestinationLine,
+    Header,
+    Mood,
+    WithdrawalRow,
+)
 from kiosk.desk.views.rows import STUCK, sent_line
-from kiosk.model.work import Delivery, DeliveryState
+from kiosk.model.delivery import Answer
+from kiosk.model.work import Delivery, DeliveryState, Withdrawal
 from kiosk.policy import Policy
 from kiosk.store import DestinationState, Transaction
 
 UNDER_WAY = (DeliveryState.QUEUED, DeliveryState.SENT)
 SHOWN = 200
+LISTED = 5
 
 
 def deliveries(
@@ -26,6 +35,20 @@ def deliveries(
         header,
         tuple(_destination(tx, policy, d, waiting, stuck, now) for d in policy.destination),
         tuple(_row(tx, each) for each in rows),
+        tuple(_withdrawal(tx, each) for each in tx.recalls.under_way(SHOWN)),
+    )
+
+
+def _withdrawal(tx: Transaction, each: Withdrawal) -> WithdrawalRow:
+    counts = tx.deliveries.counts(each.delivery)
+    return WithdrawalRow(
+        each.id,
+        tx.intakes.get(tx.cases.get(each.case).intake).ticket,
+        each.destination,
+        counts.get(Answer.ACCEPTED, 0) + counts.get(Answer.VERIFIED, 0),
+        each.state in (DeliveryState.HELD, DeliveryState.FAILED),
+        each.due_at,
+        each.problem,
     )
 
 
@@ -78,9 +101,15 @@ def _row(tx: Transaction, each: Delivery) -> DeliveryRow:
     outline = tx.cases.outline(tx.deliveries.study_of(each.id))
     intake = tx.intakes.get(tx.cases.get(each.case).intake)
     problem = each.problem
-    if not problem and each.state in STUCK:
-        results = tx.deliveries.results(each.id)
-        problem = next((r.comment for _, r in results if r.comment), "")
+    refused: tuple[str, ...] = ()
+    if each.state in STUCK:
+        results = tx.deliveries.results(each.id, Answer.REFUSED, Answer.HELD, Answer.RETRY)
+        problem = problem or next((r.comment for _, r in results if r.comment), "")
+        refused = tuple(
+            f"{i.path}: {r.code:04X} {r.comment}" if r.code >= 0 else f"{i.path}: {r.comment}"
+            for i, r in results
+            if r.answer is Answer.REFUSED
+        )[:LISTED]
     return DeliveryRow(
         each.id,
         intake.ticket,
@@ -89,4 +118,5 @@ def _row(tx: Transaction, each: Delivery) -> DeliveryRow:
         each.attempts,
         each.due_at,
         problem,
+        refused,
     )

@@ -327,6 +327,8 @@ def headline(tx: Transaction, cases: tuple[Case, ...], studies: tuple[StudyLine,
         return Notice(Mood.BUSY, say("KX-157"))
     if any(d.problem for case in cases for d in tx.deliveries.of_case(case.id)):
         return Notice(Mood.NOTE, say("KX-150"))
+    if stages and all(case.state is CaseState.DONE for case in cases):
+        return Notice(Mood.GOOD, say("KX-158", n=len(stages), time=_proved_at(tx, cases)))
     if stages and all(stage in (Stage.RECEIVED, Stage.CHECKED) for stage in stages):
         return Notice(Mood.BUSY, say("KX-151"))
     return Notice(Mood.BUSY, say("KX-154", n=len(stages)))

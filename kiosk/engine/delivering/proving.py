@@ -28,6 +28,7 @@ from kiosk.model.delivery import (
     Answer,
     CommitmentReport,
     Comparison,
+    InstanceResult,
     Plan,
     Sample,
     Verification,
@@ -45,7 +46,12 @@ ANOTHER_VERSION = "The archive has another version of this study, under other da
 NOT_THERE = "{n} images were accepted but are not in the archive."
 OTHER_PIXELS = "The archive gave {n} of the images back with other pixels than were sent."
 NOT_COMPARED = "The archive has all of it, but its images cannot be compared. {problem}"
+REFUSED = (
+    "The archive refused {n} of {of} images ({why}); the others are there. Mend it there, then "
+    "send them again."
+)
 SAMPLES = 3
+DUPLICATE = 0x0111
 LARGEST_SAMPLE = 67_108_864  # bytes; a sample is in memory while it is compared
 NOT_SHOWN = "The archive took all of it, but that it is there cannot be checked. {problem}"
 KEPT_NOT_SHOWN = "The archive says that it keeps all of it, but that cannot be checked. {problem}"
@@ -72,15 +78,19 @@ def prove(site: Site, work: Delivery) -> Settlement:
     """One look at what the archive has."""
     target = destination_of(site, work)
     with site.store.read() as tx:
-        instances = [instance for instance, _ in tx.deliveries.results(work.id, *SENT)]
+        results = tx.deliveries.results(work.id, *SENT)
         plan = from_plain(Plan, tx.cases.plan(tx.deliveries.study_of(work.id)))
         stated = tx.cases.get(work.case).stated
+    instances = [instance for instance, _ in results]
     sent = _Sent(target, instances, identity_of(plan, stated))
-    if target.verify_level == 0:
+    # The archive had these already: whose they are only a query tells, at any level.
+    foreign = any(result.code == DUPLICATE for _, result in results)
+    if target.verify_level == 0 and not foreign:
         return _proved(sent, 0)
     if may_ask(site, target, work):
         ask(site, target, work, instances)
-    if target.verify_level == 1 and (settlement := _by_its_word(site, work, sent)):
+    believed = target.verify_level == 1 and not foreign
+    if believed and (settlement := _by_its_word(site, work, sent)):
         return settlement
     found = delivery.verify(target, calling(site, target), work.study_instance_uid, sent.identity)
     shown = not found.problem and not found.differences and sent.uids <= found.present
@@ -222,14 +232,29 @@ def _another_version(sent: _Sent, problem: str) -> Settlement:
 
 
 def _proved(sent: _Sent, level: int, committed: bool = False) -> Settlement:
+    """What the archive refused of it is not there, so the delivery has not ended: once it takes
+    them, IT sends them again."""
+
     def settle(tx: Transaction, held: Lease) -> None:
         if level:
             tx.deliveries.set_answers(held.id, sent.uids, Answer.VERIFIED)
         data: dict[str, object] = {"level": level, "commitment": committed or level == 1}
+        if refused := tx.deliveries.results(held.id, Answer.REFUSED):
+            of = len(sent.instances) + len(refused)
+            problem = REFUSED.format(n=len(refused), of=of, why=_why(refused[0][1]))
+            tx.deliveries.move(
+                held, DeliveryState.HELD, problem=problem, data=data, verify_level=level
+            )
+            return
         tx.deliveries.move(held, DeliveryState.COMMITTED, data=data, verify_level=level)
         tx.end_case(tx.deliveries.get(held.id).case)
 
     return settle
+
+
+def _why(result: InstanceResult) -> str:
+    """Without the archive's comment, which may quote a header: that stays with the image's row."""
+    return f"status {result.code:04X}" if result.code >= 0 else "it says why below"
 
 
 def _send_again(site: Site, missing: Iterable[str]) -> Settlement:

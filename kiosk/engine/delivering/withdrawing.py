@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from kiosk import coercion, delivery
 from kiosk.engine.delivering import backing_off
 from kiosk.engine.delivering.asking import calling
 from kiosk.engine.delivering.backing_off import later
 from kiosk.engine.delivering.proving import INDEXING_TRIES, identity_of
+from kiosk.engine.delivering.sending import LINE_IS_BUSY
 from kiosk.engine.parts import Settlement, Site
 from kiosk.model.content import Instance, Study
 from kiosk.model.delivery import (
@@ -97,23 +99,32 @@ def _query(site: Site, wrong: _Wrong) -> Verification:
 def reject(site: Site, work: Withdrawal, stopping: Callable[[], bool]) -> Settlement:
     """QUEUED -> SENT: the archive was told. COMMITTED where it has nothing of it.
 
-    What it took and never showed is named too: archives index late, and what appears after the
+    It is asked first, at whatever level: what it holds under other data is somebody else's. What it
+    took and never showed is named too: archives index late, and what appears after the
     note would stay with the wrong patient. Where it cannot be asked, all that may be there is."""
     wrong = _look(site, work)
+    if (until := backing_off.busy_until(site, wrong.target)) is not None:
+        return _wait_for_the_line(until)
     there = wrong.of(*PERHAPS)
-    if wrong.target.verify_level >= 2:
-        found = _query(site, wrong)
-        if found.problem and found.retry:
-            return _wait(site, found.problem)
-        if found.present and found.differences:
-            return _held(UNDER_OTHERS.format(what=_what(found)))
-        if not found.problem:
-            there = wrong.of(Answer.ACCEPTED) | (wrong.of(*SHOWN) & found.present)
+    found = _query(site, wrong)
+    # One whose word is taken for what it has (levels 0 and 1) may answer no queries at all.
+    believed = wrong.target.verify_level < 2 and work.tries >= INDEXING_TRIES
+    if found.problem and found.retry and not believed:
+        return _wait(site, found.problem)
+    if found.present and found.differences:
+        return _held(UNDER_OTHERS.format(what=_what(found)))
+    if not found.problem:
+        there = wrong.of(Answer.ACCEPTED) | (wrong.of(*SHOWN) & found.present)
     if not there:
         return _over(instances=0)
     note = _note(site, work, wrong, there)
     attempt = _send(site, wrong.target, note, stopping)
     return _told(site, work, attempt, len(there))
+
+
+def _wait_for_the_line(until: datetime) -> Settlement:
+    problem = LINE_IS_BUSY.format(at=f"{until:%H:%M}")
+    return lambda tx, held: tx.recalls.wait(held, until, problem)
 
 
 def _note(site: Site, work: Withdrawal, wrong: _Wrong, there: frozenset[str]) -> RejectionNote:

@@ -66,7 +66,7 @@ def examine(path: Path) -> Examined:
 
 def intakes_held(tx: Transaction, station: str) -> tuple[str, ...]:
     """The tickets of this station's intakes whose bytes must be in its vault."""
-    gone = select(journal.c.intake).where(journal.c.kind == "intake.purged")
+    gone = select(journal.c.intake).where(journal.c.kind == "intake.purging")
     query = (
         select(intake.c.ticket)
         .where(intake.c.station == station, intake.c.state.in_(_STAGED), intake.c.id.not_in(gone))

@@ -26,6 +26,7 @@ from kiosk.model.work import (
 from kiosk.store import lease
 from kiosk.store.journal import Journal
 from kiosk.store.lease import Lease
+from kiosk.store.outgoing.destinations import Destinations
 from kiosk.store.outgoing.withholding import may_be_out
 from kiosk.store.tables import (
     delivery,
@@ -129,6 +130,9 @@ class Recalls:
     def claim(
         self, state: DeliveryState, destination: str, station: str, seconds: float
     ) -> tuple[Withdrawal, Lease] | None:
+        destinations = Destinations(self._connection, self._journal, self._now)
+        if not destinations.may_send(station, destination):
+            return None
         here = (
             select(patient_case.c.id)
             .join(intake, intake.c.id == patient_case.c.intake)
@@ -220,6 +224,12 @@ class Recalls:
     def of_case(self, case_id: int) -> tuple[Withdrawal, ...]:
         query = select(withdrawal).where(withdrawal.c.case_id == case_id)
         rows = self._connection.execute(query.order_by(withdrawal.c.id))
+        return tuple(_withdrawal(row) for row in rows)
+
+    def under_way(self, limit: int = 500) -> tuple[Withdrawal, ...]:
+        """What is not taken back yet, oldest first."""
+        query = select(withdrawal).where(withdrawal.c.state.not_in(OVER))
+        rows = self._connection.execute(query.order_by(withdrawal.c.id).limit(limit))
         return tuple(_withdrawal(row) for row in rows)
 
     def stuck(self, limit: int = 500) -> tuple[int, ...]:
@@ -333,4 +343,5 @@ def _withdrawal(row: Row[Any]) -> Withdrawal:
         row.sop_instance_uid,
         row.problem,
         due,
+        row.tries,
     )

@@ -12,6 +12,7 @@ from kiosk.desk.snapshots import (
     Header,
     Mood,
     Stage,
+    WithdrawalRow,
 )
 from kiosk.ui.it.health import facts, scrolling
 from kiosk.ui.parts.cells import Button, Card, Chip, Line, Look, clear, row
@@ -45,7 +46,11 @@ class DeliveriesScreen(DeskScreen):
             self._list.addWidget(Line(words("label.studies-under-way"), "smallstrong"))
         for item in snapshot.rows:
             self._list.addWidget(self._row(item, snapshot.header))
-        if not snapshot.rows:
+        if snapshot.withdrawals:
+            self._list.addWidget(Line(words("stage.withdrawing"), "smallstrong"))
+        for back in snapshot.withdrawals:
+            self._list.addWidget(self._withdrawal(back, snapshot.header))
+        if not snapshot.rows and not snapshot.withdrawals:
             self._list.addWidget(Line.wrapped(words("label.nothing-waits"), "muted"))
         self._list.addStretch(1)
 
@@ -57,6 +62,29 @@ class DeliveriesScreen(DeskScreen):
             act = Button(self.look, words, lambda: self.ask(command, destination=line.name))
             act.setAccessibleName(f"{words}: {safe(line.name, 32)}")
             card.add(act)
+        return card
+
+    def _withdrawal(self, item: WithdrawalRow, header: Header) -> Card:
+        look, words = self.look, self.look.words
+        card = Card(look)
+        line = row(spacing=look.theme.px("pad"))
+        place = words("label.at-place", n=item.images, place=item.destination)
+        line.addWidget(Line(place, "strong", elide=True), 3)
+        line.addWidget(Line(safe(item.ticket, 24), elide=True), 2)
+        stage = Stage.STOPPED if item.stuck else Stage.WITHDRAWING
+        chip = Chip(look, STAGES.get(stage, Mood.BUSY), words(f"stage.{stage.value}"))
+        line.addWidget(chip)
+        if Doing.RETRY in header.may and item.stuck:
+            again = Button(
+                look,
+                words("button.retry"),
+                lambda: self.ask("withdraw_again", withdrawal=item.withdrawal),
+                icon="retry",
+            )
+            line.addWidget(again)
+        card.add(line)
+        if item.problem:
+            card.add(Line.wrapped(safe(item.problem, 240), "small"))
         return card
 
     def _row(self, item: DeliveryRow, header: Header) -> Card:
@@ -86,6 +114,8 @@ class DeliveriesScreen(DeskScreen):
         card.add(line)
         if item.problem:
             card.add(Line.wrapped(safe(item.problem, 240), "small"))
+        for refused in item.refused:
+            card.add(Line(safe(refused, 160), "small", elide=True))
         return card
 
 
