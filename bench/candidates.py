@@ -114,7 +114,10 @@ def _times(seconds: Sequence[float]) -> str:
     if len(seconds) < 2:
         return "too few"
     cuts = statistics.quantiles(seconds, n=100)
-    return f"p50 {cuts[49] * 1000:.1f} ms, p99 {cuts[98] * 1000:.1f} ms, {max(seconds) * 1000:.0f} at most"
+    return (
+        f"p50 {cuts[49] * 1000:.1f} ms, p99 {cuts[98] * 1000:.1f} ms, "
+        f"at most {max(seconds) * 1000:.0f} ms"
+    )
 
 
 def _opened(url: str) -> Store:
