@@ -7,7 +7,7 @@ import ssl
 from dataclasses import replace
 from email.message import EmailMessage
 
-from kiosk.notify.notice import Away, Notice, Refused, Topic, secret
+from kiosk.notify.notice import Alert, Away, Notice, Refused, Topic, secret
 from kiosk.policy.receivers import Receiver
 
 _SUBJECTS = {
@@ -17,7 +17,7 @@ _SUBJECTS = {
 }
 
 
-def tell(receiver: Receiver, notice: Notice) -> None:
+def tell(receiver: Receiver, notice: Notice | Alert) -> None:
     try:
         with smtplib.SMTP(receiver.host, receiver.port, timeout=receiver.answer_seconds) as server:
             _log_in(server, receiver)
@@ -49,20 +49,38 @@ def _log_in(server: smtplib.SMTP, receiver: Receiver) -> None:
         server.login(receiver.username, secret(receiver.password_file))
 
 
-def message(receiver: Receiver, notice: Notice) -> EmailMessage:
+def message(receiver: Receiver, notice: Notice | Alert) -> EmailMessage:
     """Its Message-ID is the notice's: a mail server may drop a second copy."""
-    mail = EmailMessage()
-    mail["Subject"] = f"{_SUBJECTS[notice.topic]} ({notice.ticket})"
-    mail["From"] = receiver.sender
-    mail["To"] = ", ".join(receiver.recipients)
-    mail["Message-ID"] = f"<{notice.id}@{_host(receiver.sender)}>"
-    mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's absence answers it
+    if isinstance(notice, Alert):
+        return _alerting(receiver, notice)
+    mail = _mail(receiver, notice.id, f"{_SUBJECTS[notice.topic]} ({notice.ticket})")
     # What a disc states as its institution is a stranger's text: it stays out, too.
     said = replace(notice, institution="").sentence
     mail.set_content(
         f"{said}\n\nTicket {notice.ticket}, {notice.site}, {notice.station}.\n"
         "Look it up in the worklist: no patient data is sent by mail.\n"
     )
+    return mail
+
+
+def _alerting(receiver: Receiver, alert: Alert) -> EmailMessage:
+    """To whoever answers for the screens; who it was and why stands at the IT desk."""
+    mail = _mail(receiver, alert.id, f"Emergency access was used at {alert.station}")
+    mail.set_content(
+        f"Somebody opened the front desk's screen of {alert.station}, {alert.site}, by emergency "
+        f"access, at {alert.at}.\n\nWho, and for what reason: see People and roles at the IT "
+        "desk, or HIM's worklist.\n"
+    )
+    return mail
+
+
+def _mail(receiver: Receiver, id: str, subject: str) -> EmailMessage:
+    mail = EmailMessage()
+    mail["Subject"] = subject
+    mail["From"] = receiver.sender
+    mail["To"] = ", ".join(receiver.recipients)
+    mail["Message-ID"] = f"<{id}@{_host(receiver.sender)}>"
+    mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's absence answers it
     return mail
 
 

@@ -52,6 +52,18 @@ class Notice:
         return f"Scans{made} are in the archive{missing}."
 
 
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Somebody used emergency access at a screen. The reason stays in the journal: it may name a
+    patient."""
+
+    id: str
+    at: str  # ISO 8601 with a time zone
+    site: str
+    station: str
+    topic: str = "emergency"
+
+
 class Away(RuntimeError):
     """It did not answer, or asks for another try. The text names no patient."""
 

@@ -10,6 +10,8 @@ from pydantic import Field, model_validator
 from kiosk.policy.conditions import Condition
 from kiosk.policy.sections import LOOPBACK, Port, Section, Tls
 
+Topic = Literal["available", "held", "recalled", "emergency"]
+
 
 class Receiver(Section):
     """One system or mailbox. `hl7`: ORU^R01 over MLLP to `host` and `port`. `fhir`: an ImagingStudy
@@ -18,7 +20,8 @@ class Receiver(Section):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
     kind: Literal["hl7", "fhir", "webhook", "mail"]
-    of: Annotated[tuple[Literal["available", "held", "recalled"], ...], Field(min_length=1)] = (
+    # "emergency": somebody used emergency access at a screen (by mail only).
+    of: Annotated[tuple[Topic, ...], Field(min_length=1)] = (
         "available",
         "recalled",
     )
@@ -48,6 +51,8 @@ class Receiver(Section):
         missing = [name for name in needed[self.kind] if not getattr(self, name)]
         if missing:
             raise ValueError(f"is a receiver of kind {self.kind} without {', '.join(missing)}")
+        if "emergency" in self.of and self.kind != "mail":
+            raise ValueError("is told of emergency access, which goes by mail only")
         return self
 
     @model_validator(mode="after")

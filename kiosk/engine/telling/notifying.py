@@ -15,7 +15,7 @@ from kiosk.model.delivery import Answer, Plan
 from kiosk.model.patient import LocalPatient, PatientIdentity
 from kiosk.model.plain import from_plain
 from kiosk.model.work import Case, Delivery, DeliveryState, Event
-from kiosk.notify import Away, Notice, Refused, Topic
+from kiosk.notify import Alert, Away, Notice, Refused, Topic
 from kiosk.policy import Receiver, facts_of
 from kiosk.store import Transaction
 
@@ -58,7 +58,7 @@ class Notifier:
             notices = self._notices(tx, event)
         told: list[Event] = []
         for notice in notices:
-            said: dict[str, object] = {"receiver": self._receiver.name, "topic": notice.topic.value}
+            said: dict[str, object] = {"receiver": self._receiver.name, "topic": str(notice.topic)}
             line = Event("notice.sent", event.intake, event.case, event.delivery, data=said)
             try:
                 notify.tell(self._receiver, notice)
@@ -83,10 +83,16 @@ class Notifier:
         self._quiet_until = self._site.now() + timedelta(seconds=seconds)
         log.warning("%s is not told (%s); tried again", self._receiver.name, error)
 
-    def _notices(self, tx: Transaction, event: Event) -> tuple[Notice, ...]:
+    def _notices(self, tx: Transaction, event: Event) -> tuple[Notice | Alert, ...]:
+        if event.kind == "access.emergency":
+            return (self._alert(event),) if "emergency" in self._receiver.of else ()
         found = notices(self._site, tx, event)
         wanted = [notice for notice in found if notice[0].topic.value in self._receiver.of]
         return tuple(notice for notice, study, local in wanted if self._concerns(study, local))
+
+    def _alert(self, event: Event) -> Alert:
+        ours, where = self._site.policy.site, str(event.data.get("station", ""))
+        return Alert(f"K{event.id}", event.at, ours.institution or ours.name, where)
 
     def _concerns(self, study: Study, local: LocalPatient | None) -> bool:
         today = self._site.now().date()
