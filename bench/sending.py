@@ -3,9 +3,10 @@ unchanged, in one run, interleaved. Only the ratios mean anything on another mac
 
     python -m bench.sending [CT instances, default 200] [MR instances, default 600]
 
-A ratio is our wall time by storescu's (below 1: we are faster), the median of the rounds' own
-ratios; the goal is 1.0 at most. Where others use the machine, the processor's time says more. Ours
-starts when `send` is called, in a process that runs already, as the engine does; storescu's is the
+A ratio is our wall time by storescu's (below 1: we are faster): the median of the rounds' own
+ratios, then that of each one's best round; the goal is 1.0 at most, and 0.2 of pynetdicom's. Where
+others use the machine, the processor's time says more: it is the second figure of each. Ours starts
+when `send` is called, in a process that runs already, as the engine does; storescu's is the
 whole process. Both read the files from the page cache; ours holds each file against its hash. The
 time of pynetdicom's `send_c_store` is that of a few instances, for one.
 """
@@ -41,6 +42,7 @@ from kiosk.model.patient import Identifier, PatientIdentity, PersonName
 from kiosk.policy import Policy
 from kiosk.policy.sections import Destination
 
+PATIENCE = 5
 SOME = 40  # instances by pynetdicom, which takes its time
 AT = "2026-01-01T00:00:00Z"
 LOCAL = PatientIdentity((Identifier("4711", "HOSP"),), (PersonName("Local", "Anna"),), "19700102")
@@ -168,13 +170,29 @@ def by_us(port: int, items: Sequence[Outbound]) -> None:
 
 
 def by_pynetdicom(port: int, paths: Sequence[Path]) -> None:
-    """pynetdicom's own sender, unchanged files, as its documentation shows it."""
+    """pynetdicom's own sender, unchanged files, as its documentation shows it. Raises NoAnswer."""
     ae = AE("KIOSK")
+    ae.dimse_timeout = 5
     ae.add_requested_context(dcmread(paths[0], stop_before_pixels=True).SOPClassUID)
     association = ae.associate("127.0.0.1", port)
     for path in paths:
-        assert association.send_c_store(dcmread(path)).Status == 0
+        if not association.send_c_store(dcmread(path)):
+            association.abort()
+            raise NoAnswer
     association.release()
+
+
+class NoAnswer(Exception):
+    """Under load pynetdicom's reactor takes an answer from its own sender: measured again."""
+
+
+def slowly(port: int, paths: Sequence[Path]) -> Cost:
+    for _ in range(PATIENCE):
+        try:
+            return cost(partial(by_pynetdicom, port, paths))
+        except NoAnswer:
+            continue
+    return Cost(float("inf"), float("inf"))
 
 
 @dataclass(frozen=True)
@@ -197,8 +215,9 @@ def _processor() -> float:
 
 def ratio(ours: Sequence[Cost], theirs: Sequence[Cost]) -> str:
     wall = statistics.median(a.wall / b.wall for a, b in zip(ours, theirs, strict=True))
+    best = min(one.wall for one in ours) / min(one.wall for one in theirs)
     cpu = statistics.median(a.cpu / b.cpu for a, b in zip(ours, theirs, strict=True))
-    return f"{wall:.2f} (processor {cpu:.2f})"
+    return f"{wall:.2f} (best rounds {best:.2f}, processor {cpu:.2f})"
 
 
 def measure(load: Load) -> Iterator[str]:
@@ -216,12 +235,18 @@ def measure(load: Load) -> Iterator[str]:
                     ours.append(cost(partial(by_us, port, coerced)))
                     sending.append(cost(partial(by_us, port, ready)))
                 some = [path for path, _ in made[:SOME]]
-                slow = cost(partial(by_pynetdicom, port, some)).wall / len(some)
+                slow = slowly(port, some)
             best = min(one.wall for one in ours)
+            wall, cpu = (
+                statistics.median(getattr(one, what) for one in ours)
+                / load.count
+                / (getattr(slow, what) / len(some))
+                for what in ("wall", "cpu")
+            )
             yield (
                 f"{load.count} {load.name}, {receiver.name}: coerced and sent in "
                 f"{ratio(ours, theirs)} x storescu's time, only sent {ratio(sending, theirs)}; "
-                f"{best / load.count / slow:.3f} x pynetdicom's; "
+                f"{wall:.3f} x pynetdicom's (processor {cpu:.3f}); "
                 f"at best {megabytes / best:.0f} MB/s, {load.count / best:.0f} instances/s"
             )
 
