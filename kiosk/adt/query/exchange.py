@@ -23,11 +23,11 @@ class SourceProblem(Exception):
     without anything that the other side said."""
 
 
-def mllp(source: Source, question: bytes) -> bytes:
-    """The first frame that answers `question`. Raises SourceProblem."""
-    deadline = time.monotonic() + source.seconds
+def mllp(source: Source, question: bytes, deadline: float) -> bytes:
+    """The first frame that answers `question`, until `time.monotonic()` is `deadline`. Raises
+    SourceProblem."""
     try:
-        with connected(source) as connection:
+        with connected(source, _left(deadline)) as connection:
             connection.settimeout(_left(deadline))
             connection.sendall(wrap(question))
             return _first_frame(connection, deadline)
@@ -37,9 +37,9 @@ def mllp(source: Source, question: bytes) -> bytes:
         raise SourceProblem(f"{where(source)} cannot be asked ({_reason(e)}).") from e
 
 
-def connected(source: Source) -> socket.socket:
+def connected(source: Source, seconds: float) -> socket.socket:
     """A connection, inside TLS where the source asks for it. Raises OSError."""
-    raw = socket.create_connection((source.host, source.port), source.seconds)
+    raw = socket.create_connection((source.host, source.port), seconds)
     try:
         if source.tls is None:
             return raw
@@ -100,12 +100,16 @@ def _reason(error: OSError) -> str:
 # -- HTTP ---------------------------------------------------------------------------------------
 
 
-def http(source: Source, method: str, path: str, **request: Any) -> tuple[int, Any]:
+def http(
+    source: Source, method: str, path: str, deadline: float, **request: Any
+) -> tuple[int, Any]:
     """Status and JSON body, None where the body is none. No proxy of the environment, no redirect
     followed, nothing decompressed. Raises SourceProblem."""
-    deadline = time.monotonic() + source.seconds
     try:
-        with _client(source) as client, client.stream(method, path, **request) as response:
+        with (
+            _client(source, _left(deadline)) as client,
+            client.stream(method, path, **request) as response,
+        ):
             body = bytearray()
             for some in response.iter_raw():
                 body += some
@@ -119,7 +123,7 @@ def http(source: Source, method: str, path: str, **request: Any) -> tuple[int, A
         raise SourceProblem(f"{where(source)} cannot be asked ({_http_reason(e)}).") from e
 
 
-def _client(source: Source) -> httpx2.Client:
+def _client(source: Source, seconds: float) -> httpx2.Client:
     headers = {"Accept": "application/fhir+json", "Accept-Encoding": "identity"}
     url = httpx2.URL(source.url.rstrip("/") + "/")
     if url.scheme == "http" and not _is_loopback(url.host):
@@ -130,7 +134,7 @@ def _client(source: Source) -> httpx2.Client:
         base_url=url,
         headers=headers,
         verify=trust(source),
-        timeout=source.seconds,
+        timeout=seconds,
         trust_env=False,
         follow_redirects=False,
     )

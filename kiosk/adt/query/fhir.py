@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 from kiosk.adt.query.exchange import SourceProblem, where
 from kiosk.adt.query.naming import named
@@ -20,6 +21,7 @@ _SEX = {name: code for code, name in _GENDER.items()}
 _FORMER = ("old", "maiden", "nickname", "anonymous")
 _MATCH_GRADE = "http://hl7.org/fhir/StructureDefinition/match-grade"
 _OID = "urn:oid:"
+_LONGEST_URL = 4096
 
 
 def parameters(source: Source, stated: PatientIdentity) -> dict[str, Any]:
@@ -73,6 +75,22 @@ def patients(source: Source, untrusted_bundle: Any, issuer: str) -> tuple[LocalP
             if local is not None:
                 found.setdefault(local.key, local)
     return tuple(found.values())
+
+
+def next_page(source: Source, untrusted_bundle: dict[str, Any]) -> str:
+    """The address of the page after this one (FHIR R4 3.1.1.4.4), "" at the end; another server's
+    is not gone to."""
+    links = [
+        link for link in _dicts(untrusted_bundle.get("link")) if link.get("relation") == "next"
+    ]
+    said = next((link["url"] for link in links if isinstance(link.get("url"), str)), "")
+    try:
+        url = urljoin(source.url.rstrip("/") + "/", said)
+        there, here = urlsplit(url), urlsplit(source.url)
+        same = (there.scheme, there.netloc) == (here.scheme, here.netloc)
+    except ValueError:
+        return ""
+    return url if said and same and len(url) <= _LONGEST_URL else ""
 
 
 def _is_candidate(entry: dict[str, Any], resource: dict[str, Any]) -> bool:

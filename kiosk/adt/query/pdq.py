@@ -16,15 +16,27 @@ from kiosk.model.registration import Kept, PatientFields
 from kiosk.policy.sources import Source
 
 _SPECIAL = re.compile(r"[|^~\\&\x00-\x1f]")
+_POINTER = 180  # DSC-1's length
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
+def tag() -> str:
+    """A query tag or control id that nobody used before."""
+    return uuid.uuid4().hex[:20].upper()
+
+
 def question(
-    source: Source, stated: PatientIdentity, sender: tuple[str, str], issuer: str
+    source: Source,
+    stated: PatientIdentity,
+    sender: tuple[str, str],
+    issuer: str,
+    query: str = "",
+    pointer: str = "",
 ) -> tuple[bytes, str]:
     """The message and its control id. Asked for is the family name with the birth date, or with
-    the given name where there is no birth date: what else differs the matcher weighs."""
-    control_id = uuid.uuid4().hex[:20].upper()
+    the given name where there is no birth date: what else differs the matcher weighs. With the
+    `pointer` of an answer (DSC-1) the same `query` goes on after it."""
+    control_id = tag()
     now = datetime.now().astimezone().strftime("%Y%m%d%H%M%S")
     family, given = asked_name(stated)
     wanted = {"@PID.5.1.1": family}
@@ -39,8 +51,9 @@ def question(
         f"{_plain(source.facility)}|{now}||QBP^Q22^QBP_Q21|{control_id}|P|2.5||||||UNICODE UTF-8"
     )
     domains = f"^^^{_plain(issuer)}" if issuer else ""
-    qpd = f"QPD|IHE PDQ Query^^IHE|{control_id}|{parameters}|||||{domains}".rstrip("|")
-    text = "\r".join((msh, qpd, f"RCP|I|{source.most}^RD", ""))
+    asked = f"QPD|IHE PDQ Query^^IHE|{query or control_id}|{parameters}|||||{domains}".rstrip("|")
+    on = [f"DSC|{pointer}|I"] if pointer else []
+    text = "\r".join((msh, asked, f"RCP|I|{source.most}^RD", *on, ""))
     return text.encode(), control_id
 
 
@@ -60,8 +73,9 @@ def _plain(text: str) -> str:
 
 def patients(
     source: Source, untrusted: bytes, control_id: str, issuer: str
-) -> tuple[LocalPatient, ...]:
-    """Those that the answer names. Raises SourceProblem for what is no answer to the question."""
+) -> tuple[tuple[LocalPatient, ...], str]:
+    """Those that the answer names, and the pointer to more of them (DSC-1), "" at the end. Raises
+    SourceProblem for what is no answer to the question."""
     text, _ = decode(untrusted, _declared(untrusted), "utf-8")
     try:
         message = er7.read(_CONTROLS.sub("", text))
@@ -73,7 +87,8 @@ def patients(
         local = _local(source, told, issuer)
         if local is not None and len(found) < source.most:
             found.setdefault(local.key, local)
-    return tuple(found.values())
+    on = message.first("DSC")
+    return tuple(found.values()), _plain(on.first(1))[:_POINTER] if on else ""
 
 
 def _declared(untrusted: bytes) -> str:

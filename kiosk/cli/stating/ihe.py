@@ -12,7 +12,7 @@ PROFILES = (
     ("Patient Administration Management (PAM)", "Patient Demographics Consumer, Encounter Consumer",
      "ITI-30, ITI-31 as consumer"),
     ("Patient Demographics Query (PDQ)", "Patient Demographics Consumer",
-     "ITI-21, where a `[[source]]` is configured; no continuation"),
+     "ITI-21, where a `[[source]]` is configured"),
     ("Patient Demographics Query for Mobile (PDQm)", "Patient Demographics Consumer",
      "ITI-119 ($match) or ITI-78, where a `[[source]]` is configured"),
     ("Imaging Object Change Management (IOCM)", "Change Requester", "RAD-66, rejection notes"),

@@ -224,3 +224,30 @@ def test_hostile_resources_are_candidates_of_ours_or_nobody(search: Any, inside:
         source("http://127.0.0.1:1/"), {"resourceType": "Bundle", "entry": [entry, inside]}, "HOSP"
     )
     assert all(p.identity.identifier.issuer == "HOSP" for p in found)
+
+
+def paged(handler: Handler) -> None:
+    """Two patients a page; the third page is the last."""
+    page = int(parse_qs(urlsplit(handler.path).query).get("page", ["1"])[0])
+    made = bundle(patient(f"{page}A"), patient(f"{page}B"))
+    on = {"relation": "next", "url": f"{handler.web.url}?page={page + 1}"}
+    handler.answer_json(200, {**made, "link": [{"relation": "self", "url": "x"}, on][: 4 - page]})
+
+
+def test_the_pages_of_a_search_are_read_to_the_end() -> None:
+    with web(paged) as server:
+        found = ask(source(server.url, operation="search"), JANE, US, "HOSP")
+        assert [p.key for p in found] == [
+            f"?{n}^HOSP" for n in ("1A", "1B", "2A", "2B", "3A", "3B")
+        ]
+        assert len(ask(source(server.url, operation="search", most=3), JANE, US, "HOSP")) == 3
+
+
+@pytest.mark.parametrize(
+    "url", ["https://elsewhere.example/Patient", "//elsewhere/x", "http://[", 7]
+)
+def test_a_next_page_on_another_server_is_not_gone_to(url: object) -> None:
+    """The token would go with it."""
+    here = source("https://mpi.example/fhir")
+    assert fhir.next_page(here, {"link": [{"relation": "next", "url": url}]}) == ""
+    assert fhir.next_page(here, {"link": [{"relation": "next", "url": "?p=2"}]}).endswith("/?p=2")

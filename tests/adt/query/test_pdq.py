@@ -193,7 +193,44 @@ def test_hostile_answers_are_patients_or_a_problem(untrusted: bytes, headed: boo
     question, control = pdq.question(source(1), JANE, US, "HOSP")
     whole = answer(question) + untrusted if headed else untrusted
     try:
-        found = pdq.patients(source(1), whole, control, "HOSP")
+        found, _ = pdq.patients(source(1), whole, control, "HOSP")
     except SourceProblem:
         return
     assert all(p.identity.identifier.issuer == "HOSP" for p in found)
+
+
+def numbered(start: int, count: int) -> list[str]:
+    return [f"PID|1||{n}^^^HOSP^MR||DOE^JANE||19620314|F" for n in range(start, start + count)]
+
+
+def in_pages(end: int) -> Respond:
+    """Two patients an answer, and a pointer to the next two, until `end`."""
+
+    def respond(peer: socket.socket, question: bytes) -> None:
+        dsc = next((s for s in question.decode().split("\r") if s.startswith("DSC|")), "DSC|0|I")
+        start = int(dsc.split("|")[1])
+        more = [f"DSC|{start + 2}|I"] if start + 2 < end else []
+        peer.sendall(wrap(answer(question, *numbered(start, 2), *more)))
+
+    return respond
+
+
+def test_an_answer_in_parts_is_asked_for_to_its_end() -> None:
+    """With DSC-1 of the answer before, under the same query tag (IHE ITI TF-2a 3.21.4.1.2)."""
+    with supplier(in_pages(6)) as mpi:
+        found = ask(source(mpi.port), JANE, US, "HOSP")
+    assert [p.identity.identifier.value for p in found] == list("012345")
+    sent = [{s[:3]: s.split("|") for s in q.split("\r") if s} for q in mpi.questions]
+    assert len({s["QPD"][2] for s in sent}) == 1
+    assert len({s["MSH"][9] for s in sent}) == len(sent) == 3
+    assert [s["DSC"][1:] for s in sent[1:]] == [["2", "I"], ["4", "I"]]
+
+
+def test_parts_without_an_end_are_bounded() -> None:
+    """By the number of patients that are wanted, and by a part that names nobody new."""
+    with supplier(in_pages(10**9)) as mpi:
+        assert len(ask(source(mpi.port, most=5), JANE, US, "HOSP")) == 5
+    again = numbered(1, 2)
+    with supplier(naming(*again, "DSC|round|I")) as mpi:
+        assert len(ask(source(mpi.port), JANE, US, "HOSP")) == 2
+    assert len(mpi.questions) == 2
