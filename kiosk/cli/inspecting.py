@@ -25,6 +25,7 @@ NOTHING = frozenset(
         "encrypted",
         "encrypted-refused",
         "packed",
+        "medium-packed",
     }
 )
 # Files may be missing that no ledger can count: the list that names them could not be read whole.

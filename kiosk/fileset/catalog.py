@@ -68,12 +68,9 @@ def _belongs_to_viewer(seen: Sequence[Seen], findings: Findings) -> None:
 
 _WITH_PROGRAM = (
     "{count} texts or pictures lie with a program and are taken for a part of it; they are not "
-    "imported. If one of them is the patient's, open the disc on another computer and hand it in."
+    "imported."
 )
-_PACKED = (
-    "This file packs others in it, maybe under a password, and was not unpacked. If the scans are "
-    "in it, unpack it on another computer and bring the folder."
-)
+_PACKED = "This file packs others in it, maybe under a password, and was not unpacked."
 
 
 def _say_what_is_left(seen: Sequence[Seen], findings: Findings) -> None:
@@ -115,7 +112,7 @@ def _once_each(seen: Sequence[Seen], findings: Findings) -> list[Placed]:
                 Severity.WARNING,
                 one.path,
                 f"Another file has the same SOP Instance UID and other content: {whole[uid][1]}. "
-                "Both are kept.",
+                "Both are imported, one under a new number.",
             )
         whole.setdefault(uid, (content, one.path))
     return placed

@@ -18,15 +18,56 @@ from kiosk.model.content import (
 _MOST = {Severity.INFO: 20, Severity.WARNING: 100, Severity.ERROR: 2000, Severity.UNSAFE: 2000}
 
 
+_MORE = "{count:,} more files like these, which are not named. {do}"
+_COPY = "Clean the disc and read it again, or ask the sender for a copy."
+_ANOTHER = "If the image is needed and cannot be seen after the import, ask the sender for another."
+_ASK = "Ask the sender for another copy."
+_NOTHING = "Nothing needs to be done."
+TO_DO = {
+    "acr-nema": "Ask the sender for a DICOM copy.",
+    "charset-guessed": "Compare the name on paper.",
+    "conflicting-instance": "Compare the two before one of them is relied on.",
+    "damaged-frames": _COPY,
+    "damaged-instance": f"It is not forwarded as whole. {_COPY}",
+    "deflated-too-large": "Ask the sender for a copy that is not compressed.",
+    "directory-damaged": "If scans are missing, ask the sender for a copy.",
+    "directory-disagrees": "Compare the name on the disc.",
+    "encrypted": "Ask the sender for a copy without a password.",
+    "file-id-outside": _NOTHING,
+    "header-malformed": f"What can be read of it is used. {_ANOTHER}",
+    "header-too-complex": _ASK,
+    "hurt-file": f"What could be read of it is kept. {_COPY}",
+    "listed-file-missing": "If it is a scan, it is missing: ask the sender for it.",
+    "listed-file-unreadable": f"It is missing. {_COPY}",
+    "music-or-film": f"They are left out. {_NOTHING}",
+    "no-patient-object": _NOTHING,
+    "not-importable": f"It is left out. {_NOTHING}",
+    "packed": "If the scans are in it, unpack it on another computer and bring the folder.",
+    "preamble-executable": _NOTHING,
+    "sequence-too-deep": _ASK,
+    "series-damaged": f"They are not imported. {_COPY}",
+    "study-of-several-patients": "Compare the names before anything is released.",
+    "transfer-syntax-disagrees": _ANOTHER,
+    "uid-disagrees": f"The one among the image's own data counts. {_NOTHING}",
+    "uid-invalid": _NOTHING,
+    "uid-missing": _ANOTHER,
+    "unlisted-file": _NOTHING,
+    "unreadable-file": "It is not imported. Read the medium again; if that does not help, tell IT.",
+    "with-program": "If one is the patient's, open the disc on another computer and hand it in.",
+}
+"""What a person does about each kind of finding: its last sentences."""
+
+
 class Findings:
-    """Collects findings; past a number of the same code and severity they are only counted."""
+    """Collects findings; past a number of the same code and severity they are only counted. What
+    happened and what it means is said by who adds it, what to do stands in the table."""
 
     def __init__(self, given: Iterable[Finding] = ()) -> None:
         self._kept: dict[Finding, None] = dict.fromkeys(given)
         self._counts: dict[tuple[str, Severity], int] = {}
 
     def add(self, code: str, severity: Severity, where: str = "", detail: str = "") -> None:
-        finding = Finding(code, severity, where, detail)
+        finding = Finding(code, severity, where, f"{detail} {TO_DO[code]}")
         if finding in self._kept:
             return
         count = self._counts[code, severity] = self._counts.get((code, severity), 0) + 1
@@ -35,7 +76,7 @@ class Findings:
 
     def all(self) -> tuple[Finding, ...]:
         more = (
-            Finding(code, severity, "", f"{count - _MOST[severity]:,} more files like these.")
+            Finding(code, severity, "", _MORE.format(count=count - _MOST[severity], do=TO_DO[code]))
             for (code, severity), count in self._counts.items()
             if count > _MOST[severity]
         )
@@ -54,11 +95,10 @@ def damage(patients: Iterable[StatedPatient]) -> Iterator[Finding]:
         if hurt:
             said = f"{len(hurt)} of {len(images)} images of {_name(series)} are damaged"
             which = "; ".join(filter(None, (_numbers(hurt.values()), _slices(hurt.values()))))
-            detail = f"{said}{': ' if which else ''}{which}. They are not imported. {_TO_DO}"
+            detail = f"{said}{': ' if which else ''}{which}."
             yield Finding("series-damaged", Severity.ERROR, "", detail)
 
 
-_TO_DO = "Clean the disc and read it again, or ask the sender for a copy."
 _MOST_RANGES = 12
 
 

@@ -164,7 +164,7 @@ class Look:
         stated = self.statements.of(header)
         if guess := stated.charset.guess:
             taken = name_of(stated.charset.codecs[0])
-            said = f"{_GUESSES[guess]}; its texts are read as {taken}. Compare the name on paper."
+            said = f"{_GUESSES[guess]}; its texts are read as {taken}."
             self._say(file, "charset-guessed", Severity.WARNING, said)
         placed = Placed(_to_instance(file, header), stated.identity, stated.study, stated.series)
         return Seen(file, header.status.value, is_dicom=True, placed=placed)
@@ -186,7 +186,7 @@ class Look:
             return Seen(file, "damaged", is_dicom=True)
         if not header.values.get(tags.RECOGNITION_CODE, b"").upper().startswith(b"ACR-NEMA"):
             return Seen(file, kinds.OTHER)
-        said = "An ACR-NEMA file, older than DICOM. It cannot be imported."
+        said = "This is an ACR-NEMA file, older than DICOM. It cannot be imported."
         self._say(file, "acr-nema", Severity.WARNING, said)
         return Seen(file, kinds.OTHER, "acr-nema")
 

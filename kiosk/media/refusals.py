@@ -160,6 +160,6 @@ def bounded(findings: list[Finding]) -> list[Finding]:
     for code, count in seen.items():
         if count > _SAME_FINDING:
             more = count - _SAME_FINDING
-            detail = f"{more} more entries have this finding; all are in the count."
+            detail = f"{more} more entries like these are only counted. Do the same for them."
             kept.append(Finding(code, severities[code], "", detail))
     return kept

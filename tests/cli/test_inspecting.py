@@ -104,7 +104,11 @@ def test_the_document_of_a_real_disc_agrees_with_its_truth(
     ("name", "content", "code", "finding"),
     [
         ("blank.iso", bytes(1 << 20), 5, "medium-blank"),
-        ("raw.bin", b"\0" + b"\xff" * 10 + bytes(300_000), 4, "medium-unsupported"),
+        ("raw.bin", (b"\0" + b"\xff" * 10).ljust(2352, b"\0") * 100, 5, "medium-blank"),
+        ("hfs.img", bytes(1024) + b"H+" + bytes(300_000), 4, "medium-unsupported"),
+        ("scans.tar.gz", b"\x1f\x8b" + bytes(range(100)) * 100, 5, "medium-packed"),
+        ("scans.rar", b"Rar!\x1a\x07" + bytes(range(100)) * 100, 5, "medium-packed"),
+        ("one.dcm", bytes(128) + b"DICM" + bytes(300), 4, "medium-unreadable"),
         ("noise.iso", bytes(n * 197 % 251 for n in range(300_000)), 4, "medium-unreadable"),
     ],
 )

@@ -18,6 +18,8 @@ from tests.fileset.staged import element, image, part10, stage
 FRAME, FRAMES = 32, 10  # 4 by 4 pixels of 16 bits
 JPEG_LS = "1.2.840.10008.1.2.4.80"
 
+COPY = "Clean the disc and read it again, or ask the sender for a copy."
+
 
 def native() -> tuple[bytes, int]:
     """A file of ten frames, and where the first one starts."""
@@ -77,7 +79,7 @@ def test_the_frames_in_the_missing_bytes_are_named(
     if made == "fragments" and last > first:
         words = f"{first + 1}-10"  # the head of the next fragment is lost, and so is the way on
     assert said(cataloged(tmp_path, data, span)) == [
-        f"Frames {words} of 10 are damaged or missing."
+        f"Frames {words} of 10 are damaged or missing. {COPY}"
     ]
 
 
@@ -85,7 +87,7 @@ def test_several_scratches_are_several_ranges(tmp_path: Path) -> None:
     data, start = native()
     spans = [Span(start + n * FRAME, 2) for n in (0, 1, 4, 8)]
     found = cataloged(tmp_path, data, *spans)
-    assert said(found) == ["Frames 1-2, 5, 9 of 10 are damaged or missing."]
+    assert said(found) == [f"Frames 1-2, 5, 9 of 10 are damaged or missing. {COPY}"]
 
 
 @pytest.mark.parametrize("made", [native(), compressed(True), compressed(False)])
@@ -94,7 +96,7 @@ def test_what_is_cut_off_is_missing(made: tuple[bytes, int], tmp_path: Path) -> 
     data, start = made
     step = (len(data) - start) // FRAMES
     (detail,) = said(cataloged(tmp_path, data[: start + 3 * step + 10]))
-    assert detail == "Frames 4-10 of 10 are damaged or missing."
+    assert detail == f"Frames 4-10 of 10 are damaged or missing. {COPY}"
 
 
 def test_damage_in_the_header_names_no_frame(tmp_path: Path) -> None:

@@ -268,7 +268,7 @@ def _hold(header: Header, code: str, detail: str) -> None:
 def _damage(header: Header, detail: str) -> None:
     if header.status is InstanceStatus.OK:
         header.status = InstanceStatus.DAMAGED
-        header.flaw("damaged-instance", Severity.ERROR, f"{detail} It is not forwarded as whole.")
+        header.flaw("damaged-instance", Severity.ERROR, detail)
 
 
 def _judge(header: Header, found: Scan) -> None:
