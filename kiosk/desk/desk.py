@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -71,6 +72,7 @@ class Desk(Deciding, Recalling, Choosing, SigningIn, Keeping, Receipts):
         self._checks = checks
         self._boot = boot
         self._session = self._badge = self._locked = None
+        self._who = threading.RLock()
         self._health = HealthSnapshot(self._header_of(operator))
         self.operator = operator
 

@@ -56,6 +56,19 @@ def test_the_directory_says_who_it_is_and_the_first_of_its_groups_the_role(
     assert ask(settings, "nils", SECRETS["nils"]) == Found("nils", "Nils Smith", "")
 
 
+def test_tls_may_begin_in_the_connection_and_without_it_nothing_is_asked(
+    tmp_path: Path, running: Slapd
+) -> None:
+    """StartTLS (RFC 4511 4.14) at the plain port; the policy takes no other plain address."""
+    plain = {"url": f"ldap://127.0.0.1:{running.plain_port}"}
+    secured = settings_for(tmp_path, running, **plain, start_tls=True)
+    assert ask(secured, "anna", SECRETS["anna"]) == Found("anna", "Anna Smith", "him")
+    with pytest.raises(DirectoryAway):
+        ask(settings_for(tmp_path, running, **plain), "anna", SECRETS["anna"])
+    with pytest.raises(ValueError, match="in the clear"):
+        settings_for(tmp_path, running, url="ldap://directory.example.org")
+
+
 @pytest.mark.parametrize(
     ("name", "secret"),
     [

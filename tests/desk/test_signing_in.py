@@ -181,6 +181,17 @@ def test_a_locked_screen_is_taken_up_by_the_same_person_or_taken_over(world: Wor
     ]
 
 
+def test_signing_in_over_somebody_signs_them_out_first(world: World) -> None:
+    """Also where the second one's password is not right: nobody goes on under another's name."""
+    world.person("anna", Role.HIM, password=PASSWORD)
+    desk = world.closed_desk()
+    desk.sign_in(PASSWORD, "anna")
+    assert refused(lambda: desk.sign_in("wrong", "berta")) == "KX-414"
+    assert refused(desk.worklist) == "KX-409"
+    kinds = [kind for kind, _, _ in world.lines("access")]
+    assert kinds == ["access.signed-in", "access.signed-out", "access.refused"]
+
+
 def test_who_is_locked_or_gets_another_role_loses_it_at_once_wherever_signed_in(
     world: World,
 ) -> None:

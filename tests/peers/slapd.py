@@ -1,4 +1,4 @@
-"""A hospital's directory: OpenLDAP's slapd with TLS only, in a folder of its own."""
+"""A hospital's directory: OpenLDAP's slapd that serves TLS only, in a folder of its own."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ access to * by dn.exact="{reader}" read by * none
 class Slapd:
     port: int
     ca: Path
+    plain_port: int  # speaks TLS when it is asked to
 
     @property
     def url(self) -> str:
@@ -80,7 +81,7 @@ def _groups(groups: dict[str, Sequence[str]]) -> str:
 
 @contextmanager
 def slapd(
-    folder: Path, people: dict[str, str], groups: dict[str, Sequence[str]], port: int = 0
+    folder: Path, people: dict[str, str], groups: dict[str, Sequence[str]]
 ) -> Iterator[Slapd]:
     """Running, with these accounts and groups; away again after the block."""
     authority = Authority(folder)
@@ -101,10 +102,11 @@ def slapd(
     entries.write_text(_entries(people))
     fill = [require("slapadd"), "-q", "-f", str(config), "-l", str(entries)]
     run(fill, check=True, capture_output=True)
-    port = port or free_port()
-    command = [require("slapd"), "-d", "0", "-f", str(config), "-h", f"ldaps://{LOOPBACK}:{port}/"]
-    with running(command, folder, lambda: accepts(port)):
-        found = Slapd(port, authority.ca)
+    port, plain = free_port(), free_port()
+    listen = f"ldaps://{LOOPBACK}:{port}/ ldap://{LOOPBACK}:{plain}/"
+    command = [require("slapd"), "-d", "0", "-f", str(config), "-h", listen]
+    with running(command, folder, lambda: accepts(port) and accepts(plain)):
+        found = Slapd(port, authority.ca, plain)
         # Over the wire, since only then it notes in each account which groups it is in.
         add = [require("ldapadd"), "-x", "-H", found.url, "-D", f"cn=admin,{BASE}", "-w", ADMIN]
         trust = os.environ | {"LDAPTLS_CACERT": str(authority.ca)}

@@ -6,6 +6,7 @@ somebody of that name exists.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -52,6 +53,7 @@ class SigningIn:
     _session: Session | None
     _badge: Person | None
     _locked: Operator | None
+    _who: threading.RLock  # a screen has two threads
     _policy: Policy
     _now: Callable[[], datetime]
     _boot: Callable[[], Boot]
@@ -112,6 +114,7 @@ class SigningIn:
     def sign_in(self, secret: str, name: str = "") -> None:
         """After a badge its PIN (its directory's password, for a person of one); else a name and
         its password. Raises Refused: not right, too many tries, the directory is away."""
+        self.sign_out()  # nobody works under another's name in between
         with_badge = self._badge is not None
         whose = self._badge.name if self._badge else name.strip()
         if not whose or not secret:
@@ -163,6 +166,7 @@ class SigningIn:
             raise Refused(say("KX-410"))
         if not name.strip() or not reason.strip():
             raise Refused(say("KX-422"))
+        self.sign_out()
         who = EMERGENCY.format(name=name.strip()[:64])
         with self._writing() as tx:
             tx.journal.write(self._event("access.emergency", who, reason=reason.strip()[:200]))
@@ -277,12 +281,14 @@ class SigningIn:
         self._enter(Session(person.id), Operator(person.name, Role(person.role), caution))
 
     def _enter(self, session: Session, operator: Operator) -> None:
-        self._session, self.operator = session, operator
-        self._badge = self._locked = None
+        with self._who:
+            self._session, self.operator = session, operator
+            self._badge = self._locked = None
 
     def _leave(self) -> None:
-        self.operator = NOBODY
-        self._session = self._badge = self._locked = None
+        with self._who:
+            self.operator = NOBODY
+            self._session = self._badge = self._locked = None
 
     def _still(self) -> None:
         """Whoever signed in may have lost the account or got another role since."""
@@ -291,10 +297,13 @@ class SigningIn:
             return
         with self._reading() as tx:
             person = tx.people.get(session.person)
-        if person is None or person.state is not Standing.ACTIVE:
-            self._leave()
-        elif person.role != self.operator.role:
-            self.operator = Operator(person.name, Role(person.role), self.operator.caution)
+        with self._who:
+            if self._session is not session:
+                return  # somebody else has signed in meanwhile
+            if person is None or person.state is not Standing.ACTIVE:
+                self._leave()
+            elif person.role != self.operator.role:
+                self.operator = Operator(person.name, Role(person.role), self.operator.caution)
 
     def _refused(self, tx: Transaction, person: str, code: str, **more: str) -> None:
         tx.journal.write(self._event("access.refused", person, code=code, **more))
