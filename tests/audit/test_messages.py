@@ -193,3 +193,46 @@ def test_of_every_kind_of_line_somebody_has_decided_what_it_proves() -> None:
     undecided = written - NOT_KINDS - never - set(AUDITED) - SILENT
     assert not undecided
     assert not set(AUDITED) & SILENT
+
+
+@pytest.mark.parametrize(
+    ("kind", "type", "outcome"),
+    [
+        ("access.signed-in", "110122", "0"),
+        ("access.resumed", "110122", "0"),
+        ("access.taken-over", "110122", "0"),
+        ("access.refused", "110122", "4"),
+        ("access.locked-out", "110122", "8"),
+        ("access.signed-out", "110123", "0"),
+    ],
+)
+def test_signing_in_and_out_is_user_authentication(kind: str, type: str, outcome: str) -> None:
+    """A.5.3.12: who, where, and that it did not work."""
+    told = Event(kind, actor="anna", data={"code": "not-right", "station": "kiosk-1"}, id=9, at=AT)
+    (message,) = xml_of(Subject(told, "kiosk-1", "KIOSK"))
+    assert code(message, "EventIdentification/EventID") == "110114"
+    assert code(message, "EventIdentification/EventTypeCode") == type
+    event = message.find("EventIdentification")
+    assert event is not None
+    assert event.get("EventOutcomeIndicator") == outcome
+    people = {p.get("UserID"): p.get("UserIsRequestor") for p in message.iter("ActiveParticipant")}
+    assert people == {"kiosk-1": "false", "anna": "true"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "type"),
+    [
+        ("access.emergency", "110127"),
+        ("access.emergency-ended", "110138"),
+        ("person.role", "110136"),
+        ("person.secret", "110137"),
+    ],
+)
+def test_emergency_access_and_changes_of_people_are_security_alerts(kind: str, type: str) -> None:
+    data = {"person": "anna", "role": "him", "reason": "trauma"}
+    told = Event(kind, actor="ina", data=dict(data), id=9, at=AT)
+    (message,) = xml_of(Subject(told, "kiosk-1", "KIOSK"))
+    assert code(message, "EventIdentification/EventID") == "110113"
+    assert code(message, "EventIdentification/EventTypeCode") == type
+    (thing,) = message.findall("ParticipantObjectIdentification")
+    assert thing.get("ParticipantObjectID") == ("anna" if "person" in kind else "kiosk-1")
