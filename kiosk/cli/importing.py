@@ -17,6 +17,7 @@ from kiosk.model.matching import Recommendation
 from kiosk.model.medium import Medium, kind_at
 from kiosk.model.patient import Identifier
 from kiosk.model.plain import to_plain
+from kiosk.model.relevance.choice import WAITING
 from kiosk.model.work import Case, CaseState, Delivery, DeliveryState, Intake, IntakeState
 from kiosk.store import Transaction
 
@@ -103,7 +104,7 @@ def _settled(context: Context, intake_id: int) -> tuple[bool, str]:
         if intake.state is not IntakeState.CATALOGED:
             return False, ""
         cases = tx.cases.of_intake(intake_id)
-        if any(c.state in (CaseState.OPEN, CaseState.RESOLVED) for c in cases):
+        if any(_works_on(tx, case) for case in cases):
             return False, ""
         open_ones = [
             d
@@ -115,6 +116,13 @@ def _settled(context: Context, intake_id: int) -> tuple[bool, str]:
     if open_ones and len(silent) < len({d.destination for d in open_ones}):
         return False, ""
     return True, " ".join(_silence(d) for d in silent.values())
+
+
+def _works_on(tx: Transaction, case: Case) -> bool:
+    """Whether the engine goes on with it by itself: where somebody is to choose, it waits."""
+    if case.state is CaseState.RESOLVED:
+        return not tx.choices.is_open(case.id)
+    return case.state is CaseState.OPEN
 
 
 def _is_silent(tx: Transaction, context: Context, delivery: Delivery) -> bool:
@@ -170,10 +178,17 @@ def _state(intake: Intake, tx: Transaction, cases: tuple[Case, ...]) -> str:
     if intake.state in (IntakeState.REJECTED, IntakeState.FAILED):
         failure = intake.failure
         return "REFUSED" if failure is None or code_of_failure(failure) != 5 else "EMPTY"
-    if any(case.state is CaseState.AWAITING for case in cases):
+    if _asks_a_person(tx, cases):
         return "AWAITING"
     whole = intake.state is IntakeState.CLOSED and not _left_out(tx, cases)
     return "CLOSED" if whole else "PARTIAL"
+
+
+def _asks_a_person(tx: Transaction, cases: tuple[Case, ...]) -> bool:
+    """Whether somebody is to say whose scans they are, to choose among them, or to look at them."""
+    if any(case.state is CaseState.AWAITING for case in cases):
+        return True
+    return any(c.standing in WAITING for case in cases for c in tx.choices.of_case(case.id))
 
 
 def _left_out(tx: Transaction, cases: tuple[Case, ...]) -> int:
@@ -235,12 +250,13 @@ def exit_code(context: Context, intake_id: int, stopped: str) -> int:
         ledger = tx.intakes.ledger(intake_id)
         left_out = _left_out(tx, cases)
         findings = tx.intakes.findings(intake_id)
+        asks = _asks_a_person(tx, cases)
     unsafe = exceeds(findings)
     if intake.failure is not None:
         return code_of_failure(intake.failure)
     if stopped:
         return 1
-    if any(case.state is CaseState.AWAITING for case in cases):
+    if asks:
         return 3
     if unsafe:
         return 6

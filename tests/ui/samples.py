@@ -47,6 +47,8 @@ from kiosk.desk.snapshots import (
     StudyLine,
     TouchBody,
     TouchSnapshot,
+    TriageSnapshot,
+    ViewSnapshot,
     WorklistRow,
     WorklistSnapshot,
     say,
@@ -57,6 +59,7 @@ from kiosk.model.delivery import Change
 from kiosk.model.matching import Evidence
 from kiosk.model.medium import DriveState
 from kiosk.model.patient import Identifier, LocalPatient, PatientIdentity, PersonName
+from tests.ui import triage_samples
 
 AT = "2026-11-24T10:31:00+00:00"
 
@@ -255,6 +258,8 @@ TOUCH: dict[str, TouchBody] = {
     "K2-locked": SignIn(locked="Operator 214", emergency=True),
     "K2-first-run": SignIn(notices=(Notice(Mood.CARE, say("KX-408")),)),
     "K3-find": Find(7),
+    "K6-choose": triage_samples.choose(JANE),
+    "K6-two-people": triage_samples.choose(JANE, MARY),
     "K3-found": Find(7, "DOE", FOUND),
     "K3-nobody": Find(7, "XYLOPH"),
     "K3-feed-old": Find(7, notices=(Notice(Mood.CARE, say("KX-502", n=31)),)),
@@ -549,8 +554,10 @@ RECALLED = replace(
     ),
 )
 
-HIM: dict[str, WorklistSnapshot | CompareSnapshot] = {
+HIM: dict[str, WorklistSnapshot | CompareSnapshot | TriageSnapshot | ViewSnapshot] = {
     "D1-worklist": WORKLIST,
+    "D3-queue": triage_samples.queue(header(Role.HIM), JANE),
+    "D3-view": triage_samples.view(header(Role.RADIOLOGIST), JANE),
     "D1-nothing-to-do": WorklistSnapshot(header(Role.HIM), last_done_at=AT),
     "D1-feed-old": replace(WORKLIST, notices=(Notice(Mood.CARE, say("KX-502", n=31)),)),
     "D2-compare": COMPARE,

@@ -21,6 +21,8 @@ STAGES: dict[Stage, tuple[Mood, int]] = {
     Stage.CHECKED: (Mood.GOOD, 3),
     Stage.PARTLY: (Mood.CARE, 2),
     Stage.STOPPED: (Mood.STOP, 0),
+    Stage.TRIAGE: (Mood.CARE, 0),
+    Stage.LEFT: (Mood.IDLE, 0),
 }
 
 

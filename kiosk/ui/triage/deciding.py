@@ -24,7 +24,7 @@ class DecidingPanel(QFrame):
         self._study = 0
         self._to: dict[str, QCheckBox] = {}
         self.setProperty("role", "card")
-        self.setFixedWidth(look.theme.px(74))
+        self.setFixedWidth(look.theme.px(80))
         self._inside = column(self, spacing=look.theme.px("gap", 0.7))
         pad = look.theme.px("pad", 0.8)
         self._inside.setContentsMargins(pad, pad, pad, pad)
@@ -64,6 +64,7 @@ class DecidingPanel(QFrame):
         self._above.addWidget(Line(self._look.words("label.or-only-to"), "smallstrong"))
         for name in snapshot.elsewhere:
             box = QCheckBox(safe(name, 32).replace("&", "&&"))
+            box.setAccessibleName(safe(name, 32))
             box.setMinimumHeight(self._look.theme.px("target"))
             box.setChecked(name in ticked)
             box.toggled.connect(lambda _on: self._enable())
