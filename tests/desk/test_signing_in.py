@@ -228,7 +228,8 @@ def test_emergency_access_opens_the_front_desk_alone_and_alerts(world: World) ->
     assert refused(desk.worklist) == "KX-410"
     (alert,) = world.desk(Role.HIM_LEAD).worklist().notices[-1:]
     assert alert.message.id == "KX-418"
-    assert alert.message.values["why"] == "trauma, no badge here"
+    said = alert.message.values
+    assert (said["who"], said["why"]) == ("Dr. Rose", "trauma, no badge here")
     assert world.desk(Role.IT).people().notices[0].message.id == "KX-418"
     desk.lock()
     assert entrance(desk).locked == ""

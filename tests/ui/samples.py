@@ -644,7 +644,7 @@ PEOPLE = PeopleSnapshot(
             Mood.STOP,
             say(
                 "KX-418",
-                who="emergency: Dr. Rose",
+                who="Dr. Rose",
                 place="Kiosk 3",
                 time=datetime(2026, 11, 24, 10, 30, tzinfo=UTC),
                 why="trauma, nobody of the desk was there",

@@ -154,7 +154,8 @@ def alerts(tx: Transaction, now: datetime) -> tuple[Notice, ...]:
     if last is None or now - datetime.fromisoformat(last.at) > ALERTED_FOR:
         return ()
     when, data = datetime.fromisoformat(last.at), last.data
-    who, where, why = last.actor, str(data.get("station")), str(data.get("reason"))
+    who = last.actor.removeprefix("emergency: ")
+    where, why = str(data.get("station")), str(data.get("reason"))
     return (Notice(Mood.STOP, say("KX-418", who=who, place=where, time=when, why=why)),)
 
 
