@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import lru_cache
 from io import FileIO
 from pathlib import Path
 
@@ -26,6 +27,7 @@ EXPANDED = (DEFLATED, EXPLICIT_BE)  # `prepare` writes these anew, in Explicit V
 GE_IMPLICIT = "1.2.840.113619.5.2"  # with pixel data of the other byte order
 ENCODINGS = {IMPLICIT_LE: IMPLICIT, GE_IMPLICIT: IMPLICIT}  # every other one is Explicit VR LE
 
+_UID = re.compile(r"[0-9.]{1,64}")
 HEADER_BYTES = 256 * 1024 * 1024  # more before the pixels is no header
 
 
@@ -99,17 +101,22 @@ def _read(source: Path, instance: Instance, plan: Plan) -> tuple[bytes, Tail]:
 
 def meta_group(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> bytes:
     """Preamble, prefix and group 0002 (PS3.10 7.1): our own, nothing of the medium's survives."""
-    for uid in (sop_class_uid, sop_instance_uid, transfer_syntax_uid):
-        if not re.fullmatch(r"[0-9.]{1,64}", uid):
-            raise Malformed("a UID has characters that no UID may have")
-    content = encode(0x00020001, b"OB", b"\0\1", EXPLICIT)
-    for number, vr, text in (
-        (0x0002, b"UI", sop_class_uid),
-        (0x0003, b"UI", sop_instance_uid),
-        (0x0010, b"UI", transfer_syntax_uid),
-        (0x0012, b"UI", IMPLEMENTATION_CLASS_UID),
-        (0x0013, b"SH", IMPLEMENTATION_VERSION_NAME),
-    ):
-        content += encode(0x00020000 | number, vr, text.encode("ascii"), EXPLICIT)
+    before, after = _around(sop_class_uid, transfer_syntax_uid)
+    content = before + _uid(0x00020003, sop_instance_uid) + after
     length = encode(0x00020000, b"UL", len(content).to_bytes(4, "little"), EXPLICIT)
     return bytes(128) + b"DICM" + length + content
+
+
+@lru_cache(maxsize=256)
+def _around(sop_class_uid: str, transfer_syntax_uid: str) -> tuple[bytes, bytes]:
+    """What a meta group says before and after the instance's UID: the same for a whole series."""
+    version = encode(0x00020001, b"OB", b"\0\1", EXPLICIT)
+    name = IMPLEMENTATION_VERSION_NAME.encode("ascii")
+    writer = _uid(0x00020012, IMPLEMENTATION_CLASS_UID) + encode(0x00020013, b"SH", name, EXPLICIT)
+    return version + _uid(0x00020002, sop_class_uid), _uid(0x00020010, transfer_syntax_uid) + writer
+
+
+def _uid(tag: int, uid: str) -> bytes:
+    if not _UID.fullmatch(uid):
+        raise Malformed("a UID has characters that no UID may have")
+    return encode(tag, b"UI", uid.encode("ascii"), EXPLICIT)
