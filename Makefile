@@ -7,7 +7,7 @@ STAMP := .venv/.installed-from-lock
 PACKAGES := installer/system-packages
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip --quiet --no-input
 
-.PHONY: help run test check setup packages-to-run packages-to-test corpus vm bench screens lock clean
+.PHONY: help run test check setup packages-to-run packages-to-test corpus vm bench screens lock clean deb deb-test
 
 help:
 	@echo "make run      the whole job, before your eyes (without a display: in this terminal)"
@@ -15,6 +15,8 @@ help:
 	@echo "make check    the same, without looking for system packages first"
 	@echo "make corpus   only the tests that read ../shared/corpus"
 	@echo "make vm       drives and sticks on a real kernel, where a virtual kiosk PC is (tests/vm)"
+	@echo "make deb      the Debian package, for this machine's Debian, into dist/"
+	@echo "make deb-test builds it twice, installs it on a clean Debian, upgrades, purges (root, slow)"
 	@echo "make bench    the measurements (see bench/)"
 	@echo "make screens  a picture of every screen, into build/screens/"
 	@echo "make lock     resolve requirements.lock anew from pyproject.toml"
@@ -59,6 +61,15 @@ corpus: $(STAMP)
 
 vm: $(STAMP)
 	@$(BIN)/pytest tests/vm/journey.py -x $(ARGS)
+
+# Debian's own Python: the environment in the package belongs to it.
+deb:
+	@test -x /usr/bin/python3 && /usr/bin/python3 -c 'import ensurepip' || { \
+	  echo "Please run this once: sudo apt-get install python3-venv"; exit 3; }
+	@/usr/bin/python3 installer/deb/build.py $(ARGS)
+
+deb-test: $(STAMP)
+	@$(BIN)/pytest tests/installer/journey.py -x $(ARGS)
 
 bench: $(STAMP)
 	@for each in $$(ls bench/*.py); do $(BIN)/python -m bench.$$(basename $$each .py) || exit 1; done

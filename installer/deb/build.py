@@ -137,6 +137,7 @@ def _settle(home: Path) -> None:
     (home / "bin/python3").symlink_to(f"/usr/bin/{PYTHON}")
     (home / "bin/python").symlink_to("python3")
     (home / "bin/kiosk").write_text(LAUNCHER)
+    (home / "bin/kiosk").chmod(0o755)
     (home / "pyvenv.cfg").write_text(
         f"home = /usr/bin\ninclude-system-site-packages = false\nversion = {PYTHON[6:]}\n"
     )
@@ -146,6 +147,10 @@ def _settle(home: Path) -> None:
     for made_here in (*packages.glob("*/direct_url.json"), *packages.rglob("__pycache__")):
         shutil.rmtree(made_here) if made_here.is_dir() else made_here.unlink()
     _without_unused(packages / "PySide6")
+    shutil.rmtree(packages / "pynetdicom/apps")  # servers that write where a peer says
+    for name in ("numpy", "pynetdicom", "pydicom", "fhir"):
+        for tests in (packages / name).rglob("tests"):
+            shutil.rmtree(tests, ignore_errors=True)
     for record in packages.glob("*/RECORD"):  # names only what is there
         lines = record.read_text().splitlines()
         left = [line for line in lines if (packages / line.rsplit(",", 2)[0]).exists()]
@@ -208,10 +213,10 @@ def tree(work: Path, root: Path, version: str) -> None:
     shutil.copyfile(home / "share/kiosk/sbom.cdx.json", doc / "sbom.cdx.json")
     (root / "usr/bin").mkdir()
     (root / "usr/bin/kiosk").symlink_to("/opt/kiosk/current/bin/kiosk")
-    _zipped(ROOT / "CHANGELOG.md", doc / "changelog.gz")
-    news = f"kiosk ({version}) unstable; urgency=medium\n\n  * See changelog.gz.\n\n"
-    signed = f" -- {MAINTAINER}  {run('date', '-uRd', f'@{epoch()}')}\n"
-    (doc / "NEWS").write_text(news + signed)
+    _zipped(ROOT / "CHANGELOG.md", doc / "CHANGELOG.md.gz")
+    said = f"kiosk ({version}) stable; urgency=medium\n\n  * See CHANGELOG.md.gz.\n\n"
+    said += f" -- {MAINTAINER}  {run('date', '-uRd', f'@{epoch()}')}\n"
+    (doc / "changelog.gz").write_bytes(gzip.compress(said.encode(), 9, mtime=0))
     for page in ("kiosk.1", "kiosk-run.8"):
         manual = root / f"usr/share/man/man{page[-1]}"
         manual.mkdir(parents=True)
