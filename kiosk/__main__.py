@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import logging
 import sys
@@ -129,7 +128,6 @@ def engine(
 def recall(
     case: Annotated[int, typer.Argument(help="The case, as `kiosk import --json` numbers it.")],
     reason: Annotated[str, typer.Option(help="Why, in words; kept with the record.")],
-    operator: Annotated[str, typer.Option(help="Who does this, for the journal.")] = "",
     code: Annotated[str, typer.Option(help="113037 wrong patient, 113038 wrong order.")] = "113037",
     propose: Annotated[bool, typer.Option("--propose", help="Ask another person for it.")] = False,
     as_json: JsonOption = False,
@@ -139,7 +137,7 @@ def recall(
     from kiosk.cli.correcting import recall as recalling
 
     with opened(config) as context:
-        recalling.recall(context, case, reason, code, operator or getpass.getuser(), propose)
+        recalling.recall(context, case, reason, code, propose)
         document = recalling.report(context, case)
     _print(document, as_json, recalling.words(document))
 

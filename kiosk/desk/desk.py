@@ -31,7 +31,7 @@ from kiosk.desk.snapshots import (
 from kiosk.desk.views import finding, him, it, touch, verdict
 from kiosk.model.matching import Action
 from kiosk.model.medium import Medium, kind_at
-from kiosk.model.patient import Identifier, LocalPatient
+from kiosk.model.patient import Identifier, LocalPatient, PatientIdentity
 from kiosk.model.work import (
     CaseState,
     Delivery,
@@ -194,10 +194,11 @@ class Desk(Deciding, Recalling, Choosing, SigningIn, Keeping, Receipts):
             event = Event(touch.TO_HIM, found.intake, case, actor=self.operator.name)
             tx.journal.write(event)
 
-    def confirm(self, case: int, local_key: str) -> None:
-        """ "Same person" on small differences, said at the front desk by one who may."""
+    def confirm(self, case: int, local_key: str, shown: PatientIdentity | None = None) -> None:
+        """ "Same person" on small differences, said at the front desk by one who may. `shown` is
+        the candidate as the screen had it."""
         self._allow(Doing.CONFIRM)
-        self._settle(case, Action.LINK, local_key, "confirmed with the patient")
+        self._settle(case, Action.LINK, local_key, "confirmed with the patient", shown)
 
     # -- commands of HIM -------------------------------------------------------------------
 

@@ -146,6 +146,8 @@ def test_the_front_desk_confirms_only_with_the_right_to_it(world: World) -> None
     (case,) = world.catalog(StatedPatient(JON, (study("1.2.3", 3),)))
     world.match()
     assert refusal(lambda: world.desk(Role.FRONT_DESK).confirm(case, key)) == "KX-410"
+    older = replace(JANE, birth_date="19000101")
+    assert refusal(lambda: world.desk(Role.HIM).confirm(case, key, older)) == "KX-423"
     world.desk(Role.HIM).confirm(case, key)
     assert world.case_state(case) is CaseState.RESOLVED
 

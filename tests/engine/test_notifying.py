@@ -85,6 +85,8 @@ def test_a_study_is_told_when_the_last_archive_has_it_and_once(
     assert len(taken) == len({n["study_instance_uid"] for n in taken}) == 2
     assert sum(n["images"] for n in taken) == 7
     assert all(n["archives"] == ["ONE", "TWO"] for n in taken)
+    assert len({n["id"] for n in taken}) == 2
+    assert max(len(n["id"]) for n in taken) <= 20  # MSH-10 of HL7 v2.5.1
     resolution = here.case(intake).resolution
     assert resolution is not None
     assert resolution.local is not None
@@ -98,6 +100,20 @@ def test_before_it_is_proved_nobody_is_told(here: Station, tmp_path: Path, known
         here.register()
         here.insert(known)
         here.work()
+        tell_all(notifier_of(here, receiver))
+    assert taken == []
+
+
+def test_who_was_never_told_of_a_study_hears_of_no_recall(
+    here: Station, tmp_path: Path, known: Path
+) -> None:
+    """A note without what it takes back would only alarm."""
+    with hook(tmp_path) as (receiver, taken):
+        here.register()
+        intake = here.insert(known)
+        here.work()
+        with here.rows.begin() as tx:
+            tx.recall(here.case(intake), "113037", "lead", {"reason": "the wrong man"})
         tell_all(notifier_of(here, receiver))
     assert taken == []
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 from typing import Any
 
 from kiosk.cli.context import Context, fail
 from kiosk.cli.service import open_desk
 from kiosk.desk import Refused, Role
 from kiosk.model.work import CaseState
+from kiosk.store import Standing
 
+NOBODY = (
+    "People sign in here, and {user} of this machine has no account that may. Nothing was changed. "
+    "IT adds one: kiosk people add {user} --role him-lead"
+)
 REFUSALS = {
+    "KX-410": "Your role may not do this: a recall is a HIM lead's, its proposal HIM's.",
     "KX-422": "Give a reason: --reason says in words why.",
     "KX-427": "There is no such case, or no such code of a reason.",
     "KX-438": "These scans did not go out, so there is nothing to recall.",
@@ -19,11 +27,9 @@ REFUSALS = {
 }
 
 
-def recall(
-    context: Context, case: int, reason: str, code: str, operator: str, propose: bool
-) -> None:
+def recall(context: Context, case: int, reason: str, code: str, propose: bool) -> None:
     """Asks for it; the engine does it. Ends the program where it cannot be."""
-    desk = open_desk(context, Role.HIM_LEAD, operator)
+    desk = open_desk(context, *_operator(context))
     try:
         if propose:
             desk.propose_recall(case, reason)
@@ -31,6 +37,21 @@ def recall(
             desk.recall(case, reason, code)
     except Refused as refusal:
         fail(REFUSALS[refusal.message.id], 2 if refusal.message.id == "KX-422" else 1)
+
+
+def _operator(context: Context) -> tuple[Role, str]:
+    """Whoever is signed in to the operating system, by the account of that name where people sign
+    in; else all who may use this command are trusted with it, as with the desks."""
+    own = os.getuid()
+    user = pwd.getpwuid(own).pw_name  # what the surroundings say anybody can set
+    user = os.environ.get("SUDO_USER", user) if own == 0 else user
+    if not context.policy.sign_in.required:
+        return Role.HIM_LEAD, user
+    with context.store.read() as tx:
+        person = tx.people.named(user)
+    if person is None or person.state is not Standing.ACTIVE:
+        fail(NOBODY.format(user=user))
+    return Role(person.role), person.name
 
 
 def report(context: Context, case: int) -> dict[str, Any]:

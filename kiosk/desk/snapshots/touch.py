@@ -91,6 +91,7 @@ class SamePerson:
     studies: int = 0
     images: int = 0
     drive: str = ""
+    shown: PatientIdentity | None = None  # whom the question is about, for the answer to name
 
 
 @dataclass(frozen=True, slots=True)

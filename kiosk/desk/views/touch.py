@@ -219,6 +219,7 @@ def _asks(tx: Transaction, intake: Intake, case: Case) -> TouchBody:
         studies=len(studies),
         images=sum(s.images for s in studies),
         drive=verdict.drive_of(tx, intake),
+        shown=candidate.local.identity,
     )
 
 

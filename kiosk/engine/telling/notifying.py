@@ -3,6 +3,8 @@ moves when the receiver has taken the notice, or has said that it never will."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import logging
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -59,6 +61,8 @@ class Notifier:
         told: list[Event] = []
         for notice in notices:
             said: dict[str, object] = {"receiver": self._receiver.name, "topic": str(notice.topic)}
+            if isinstance(notice, Notice):
+                said["study"] = notice.study_instance_uid
             line = Event("notice.sent", event.intake, event.case, event.delivery, data=said)
             try:
                 notify.tell(self._receiver, notice)
@@ -87,12 +91,31 @@ class Notifier:
         if event.kind == "access.emergency":
             return (self._alert(event),) if "emergency" in self._receiver.of else ()
         found = notices(self._site, tx, event)
-        wanted = [notice for notice in found if notice[0].topic.value in self._receiver.of]
+        wanted = [
+            told
+            for told in found
+            if told[0].topic.value in self._receiver.of and self._follows(tx, event, told[0])
+        ]
         return tuple(notice for notice, study, local in wanted if self._concerns(study, local))
 
     def _alert(self, event: Event) -> Alert:
         ours, where = self._site.policy.site, str(event.data.get("station", ""))
         return Alert(f"K{event.id}", event.at, ours.institution or ours.name, where)
+
+    def _follows(self, tx: Transaction, event: Event, notice: Notice) -> bool:
+        """Only who was told of a study has to be told that it was recalled, if they hear of others
+        at all."""
+        heard = {Topic.AVAILABLE.value, Topic.HELD.value}
+        if notice.topic is not Topic.RECALLED or not heard & set(self._receiver.of):
+            return True
+        topics = [
+            line.data["topic"]
+            for line in tx.journal.of(case=event.case)
+            if line.kind == "notice.sent"
+            and line.data.get("receiver") == self._receiver.name
+            and line.data.get("study") == notice.study_instance_uid
+        ]
+        return bool(topics) and topics[-1] in heard
 
     def _concerns(self, study: Study, local: LocalPatient | None) -> bool:
         today = self._site.now().date()
@@ -181,6 +204,13 @@ def _accession(tx: Transaction, row: int) -> str:
     return next((a.value for a in attributes if a.tag == ACCESSION_NUMBER), "")
 
 
+def _id(site: Site, event: Event, study: Study) -> str:
+    """The same whenever it is said again, another for each station; at most 20 characters (MSH-10,
+    HL7 v2.5.1)."""
+    said = f"{site.station} {event.id} {study.study_instance_uid}"
+    return "K" + base64.b32encode(hashlib.sha256(said.encode()).digest()).decode()[:19]
+
+
 def _notice(
     site: Site, tx: Transaction, event: Event, study: Study, topic: Topic, filed: _Filed
 ) -> Told:
@@ -188,7 +218,7 @@ def _notice(
     arrived = [tx.deliveries.counts(d.id).get(Answer.VERIFIED, 0) for d in filed.deliveries]
     problem = event.data.get("problem") or event.data.get("code") or ""
     notice = Notice(
-        f"K{event.id}-{study.study_instance_uid[-40:]}"[:50],
+        _id(site, event, study),
         topic,
         event.at,
         tx.intakes.get(event.intake).ticket,

@@ -66,7 +66,7 @@ class SamePersonScreen(TouchScreen):
         grid.addWidget(chip, number, 3, Qt.AlignmentFlag.AlignLeft)
 
     def _ways_on(self, body: SamePerson) -> None:
-        same = {"case": body.case, "local_key": body.local_key}
+        same = {"case": body.case, "local_key": body.local_key, "shown": body.shown}
         back = [
             self.button("button.other-patient", "find", icon="search", intake=body.intake, text="")
         ]
