@@ -236,7 +236,8 @@ def control(root: Path, version: str) -> None:
     sums = [f"{_md5(p)}  {p.relative_to(root)}\n" for p in files if p.parts[-2] != "DEBIAN"]
     (folder / "md5sums").write_text("".join(s for s in sums if "  etc/" not in s))
     screen = run("bash", "installer/system-packages", "screen", "--list").split()
-    needs = [PYTHON, "debconf (>= 0.5) | debconf-2.0", "udev", "udisks2", "polkitd", *screen]
+    needs = [PYTHON, "libc6 (>= 2.34)", "debconf (>= 0.5) | debconf-2.0", "systemd", "udev"]
+    needs += ["udisks2", "polkitd", *screen]
     text = (HERE / "control.in").read_text()
     for name, value in (
         ("VERSION", version),
