@@ -23,6 +23,8 @@ SCREENS = (
     "A3-people",
     "K3-found",
     "K5-reading",
+    "K6-choose",
+    "K6-two-people",
     "K7-small",
     "K7-different",
     "K8-him",
@@ -30,6 +32,8 @@ SCREENS = (
     "K14-unsafe",
     "D1-worklist",
     "D2-compare",
+    "D3-queue",
+    "D3-view",
     "A1-health",
     "D4-deliveries",
 )
