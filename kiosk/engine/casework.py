@@ -85,9 +85,9 @@ def propose(site: Site, case: Case) -> Proposal:
         found = candidates(tx, case.stated, picked, chosen)
         named = named_for(tx, case.id)
         more = candidates(tx, case.stated, picked, (*chosen, *named)) if named else found
-    proposal = identity.propose(case.stated, *found, settings, picked)
+    proposal = identity.propose(case.stated, *found, settings, picked, offered)
     if more != found and proposal.recommendation is not Recommendation.ACCEPT:
-        proposal = identity.propose(case.stated, *more, settings, picked)
+        proposal = identity.propose(case.stated, *more, settings, picked, offered)
     return replace(proposal, remembered=before)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from kiosk.identity.blocking import is_identifier_of
@@ -50,15 +50,17 @@ def propose(
     statistics: IndexStatistics,
     settings: Identity,
     picked: Identifier | None = None,
+    offered: Collection[str] = (),
 ) -> Proposal:
-    """What to do with a disc's patient, given the roster records found for it.
+    """What to do with a disc's patient, given the roster records found for it. `offered` are the
+    keys of records that are listed however many others fit better.
 
     With `picked` (the front desk's choice) the task is to verify that one record, without it to
     identify one among all. A candidate's `probability` is that of the disc being of the person
     whose record it is, open duplicates of the record included.
     """
     verifying = picked is not None
-    weighed = _weigh(stated, candidates, statistics, settings.candidates, picked)
+    weighed = _weigh(stated, candidates, statistics, settings.candidates, picked, offered)
     weighed = _capped(weighed, verifying)
     threshold = settings.verify_accept if verifying else settings.identify_accept
     objections = _objections(weighed, threshold)
@@ -128,11 +130,14 @@ def _weigh(
     statistics: IndexStatistics,
     limit: int,
     picked: Identifier | None,
+    offered: Collection[str],
 ) -> _Weighed:
-    """Every candidate compared, the `limit` most probable kept with the picked one first."""
+    """Every candidate compared, the `limit` most probable kept with the picked one first, and
+    those offered after them."""
     pairs = [(local, compare(stated, local, statistics)) for local in candidates]
     pairs.sort(key=lambda p: (_is_picked(p[0], picked), p[1].weight), reverse=True)
-    listed, rest = pairs[:limit], pairs[limit:]
+    listed = pairs[:limit] + [p for p in pairs[limit:] if p[0].key in offered]
+    rest = [p for p in pairs[limit:] if p[0].key not in offered]
     given = priors(statistics.size, picked is not None)
     others = odds_of([comparison for _, comparison in rest], given)
     same = _duplicates([local for local, _ in listed[:_POOLED]], statistics)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from kiosk import identity
 from kiosk.desk import Desk, Operator, Role
 from kiosk.engine import casework
 from kiosk.model.content import Catalog, StatedPatient
@@ -11,6 +12,7 @@ from kiosk.model.matching import Action, Judgement, Recommendation, Resolution
 from kiosk.model.medium import Medium, MediumKind, ReadReport
 from kiosk.model.patient import Identifier, PatientIdentity, PersonName
 from kiosk.model.work import CaseState, IntakeState
+from kiosk.policy.sections import Identity
 from tests.engine.conftest import ARCHIBALD, PETER, Station
 
 
@@ -132,6 +134,31 @@ def test_whom_a_person_chose_is_a_candidate_again_however_unlike(here: Station) 
     proposal = here.case(second).proposal
     assert proposal is not None
     assert key_of(here, PETER.number) in {c.local.key for c in proposal.candidates}
+
+
+def test_whom_a_person_chose_can_be_picked_however_many_others_fit_better(here: Station) -> None:
+    """It comes after the list that the policy is content with, is decided by a person, and its
+    probability is recomputed from the record like the others'."""
+    settings = Identity(candidates=1)
+    first = insert(here)
+    here.work()
+    here.register()
+    say(here, first, Action.LINK, PETER.number)
+    here.use(here.policy.model_copy(update={"identity": settings}))
+    second = insert(here)
+    here.work()
+    case = here.case(second)
+    assert case.state is CaseState.AWAITING
+    assert case.proposal is not None
+    keys = [c.local.key for c in case.proposal.candidates]
+    assert keys == [key_of(here, ARCHIBALD.number), key_of(here, PETER.number)]
+    said = tuple(c.probability for c in case.proposal.candidates)
+    assert identity.recompute(case.proposal) == said
+    desk = Desk(here.rows, here.policy, Operator("berta", Role.HIM), lambda: here.at)
+    desk.resolve(case.id, Action.LINK, keys[1], "asked-patient")
+    resolution = here.case(second).resolution
+    assert resolution is not None
+    assert resolution.local_key == keys[1]
 
 
 def test_taking_a_decision_back_lets_the_matcher_decide_again(here: Station) -> None:
