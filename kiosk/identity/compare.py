@@ -272,7 +272,7 @@ def _birth_date(one: str, other: str, statistics: IndexStatistics) -> Evidence:
             "birth_date", level, round(bits + worth.bits, 3), _DATE_WORDS[level] + crowd
         )
     if mine[4:] == theirs[4:] == "0101":
-        bits = min(bits, odds.BOTH_NEW_YEAR)
+        level, bits = "two-parts", odds.BOTH_NEW_YEAR
     shown = "" if level in ("exact", "missing") else f": {_shown(mine)} and {_shown(theirs)}"
     return Evidence("birth_date", level, bits, _DATE_WORDS[level] + shown)
 

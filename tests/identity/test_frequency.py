@@ -98,6 +98,8 @@ def test_first_of_january_of_two_years_is_no_slip_of_one_digit() -> None:
         on_disc("MOREAU^JANE", "19880102"), index(), registered("1", "MOREAU^JANE", "19860102")
     )
     assert weight(other, "birth_date") < 0 < weight(slip, "birth_date")
+    pick = propose(stated, [registered("1", "MOREAU^JANE", "19860101")], index(), SETTINGS, PICK)
+    assert why(pick) == "birth dates differ", "the front desk may have picked a namesake"
 
 
 def test_a_third_family_name_weighs_less_than_a_second_one() -> None:
