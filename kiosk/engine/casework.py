@@ -41,6 +41,11 @@ HERE_ALREADY = (
 )
 FEW = 4  # less than a quarter
 CONFLICT = "The disc has two different images under one number."
+SHARED = "Another patient on this medium has a study under the same number."
+MIXED = (
+    "Another patient's scans were sent from this medium under the same study number: an archive "
+    "would mix the two. Recall those first, or do not import these."
+)
 RECALLED = "These scans went out wrong before and were recalled."
 DAMAGED = "It is damaged on the disc."
 UNSUPPORTED = "It cannot be sent safely."
@@ -111,6 +116,7 @@ def _why_ask(site: Site, case: Case, proposal: Proposal) -> tuple[str, ...]:
     """Why a person must look although the matcher might accept; empty when none must."""
     with site.store.read() as tx:
         reasons = [RECALLED] if tx.recalls.recalled(case.id) else []
+        reasons += [SHARED] if _sharing(tx, case) else []
     if proposal.recommendation is not Recommendation.ACCEPT:
         return (*reasons, *proposal.why)
     if site.policy.identity.review_only:
@@ -122,6 +128,31 @@ def _why_ask(site: Site, case: Case, proposal: Proposal) -> tuple[str, ...]:
         if any(_conflicting(study) for _, study in tx.cases.studies(case.id)):
             reasons.append(CONFLICT)
     return tuple(reasons)
+
+
+def _sharing(tx: Transaction, case: Case) -> list[Case]:
+    """The medium's other patients that have a study under the number of one of this one's."""
+    own = _numbers(tx, case)
+    others = (each for each in tx.cases.of_intake(case.intake) if each.id != case.id)
+    return [each for each in others if own & _numbers(tx, each)]
+
+
+def _numbers(tx: Transaction, case: Case) -> set[str]:
+    return {outline.study.study_instance_uid for outline in tx.cases.outlines(case.id)}
+
+
+def _mixed(tx: Transaction, case: Case, resolution: Resolution) -> str:
+    """Why the case may not go out beside another of its medium; "" where nothing forbids it."""
+    for each in _sharing(tx, case):
+        out = each.state in (CaseState.RELEASED, CaseState.DONE, CaseState.RECALLED)
+        if out and each.resolution and _whom(tx, each.resolution) != _whom(tx, resolution):
+            return MIXED
+    return ""
+
+
+def _whom(tx: Transaction, resolution: Resolution) -> object:
+    local = tx.roster.survivor(resolution.local_key) if resolution.local_key else None
+    return local.key if local else resolution.local and resolution.local.identifiers
 
 
 def _said_before(proposal: Proposal) -> list[str]:
@@ -149,6 +180,7 @@ def release(site: Site, case: Case) -> Settlement:
     decided = case.resolution
     with site.store.read() as tx:
         resolution, why = _resolution_now(tx, site, case, decided)
+        why = why or _mixed(tx, case, resolution)
         patient = tx.cases.patient(case)
         studies = _named(tx, site, case)
         reason = "CORRECT" if tx.recalls.rejected_uids(case.id) else "COERCE"

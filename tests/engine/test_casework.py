@@ -14,7 +14,7 @@ from kiosk.engine import casework
 from kiosk.model.delivery import Answer
 from kiosk.model.matching import Action, Resolution
 from kiosk.model.patient import Identifier
-from kiosk.model.work import CaseState, DeliveryState, IntakeState
+from kiosk.model.work import Case, CaseState, DeliveryState, IntakeState
 from kiosk.policy.sections import Destination
 from kiosk.policy.sections import Identity as IdentityPolicy
 from tests.engine.conftest import ARCHIBALD, PETER, Station, policy_for
@@ -132,6 +132,46 @@ def test_one_number_with_two_contents_waits_for_a_person(here: Station, tmp_path
     assert Answer.HELD not in {r.answer for r in results}
     assert len({r.sop_instance_uid for r in results}) == 2
     assert str(image.SOPInstanceUID) in {r.sop_instance_uid for r in results}
+
+
+def test_two_patients_under_one_study_number_never_go_out_as_one_study(
+    here: Station, tmp_path: Path
+) -> None:
+    """An archive would mix them: neither goes by itself, and the second not even by a person while
+    the first is out."""
+    here.register()
+    files: dict[str, bytes | Path] = {}
+    for number, who in enumerate((ARCHIBALD, PETER)):
+        image = dcmread(get_testdata_file("MR_small.dcm"))
+        image.PatientName, image.PatientID = f"{who.family}^{who.given}", f"F{number}"
+        image.PatientBirthDate, image.PatientSex = who.birth_date, who.sex
+        image.SOPInstanceUID = image.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.{number}"
+        image.save_as(tmp_path / f"{number}.dcm")
+        files[f"F{number}"] = tmp_path / f"{number}.dcm"
+    intake = here.insert(discs.burn(files, tmp_path / "two.iso", "TWO"))
+    here.work()
+
+    def cases() -> tuple[Case, ...]:
+        with here.rows.read() as tx:
+            return tx.cases.of_intake(intake)
+
+    def decide(case: Case, number: str) -> None:
+        with here.rows.begin() as tx:
+            local = tx.roster.resolve(Identifier(number, "HOSP"))
+            assert local is not None
+            link = Resolution(Action.LINK, "him", "2026-11-24", "asked", local.identity, local.key)
+            tx.cases.resolve(case.id, link)
+        here.work()
+
+    first, second = cases()
+    assert {first.state, second.state} == {CaseState.AWAITING}
+    assert casework.SHARED in first.reasons
+    assert casework.SHARED in second.reasons
+    decide(first, ARCHIBALD.number)
+    decide(second, PETER.number)
+    first, second = cases()
+    assert first.state is CaseState.RELEASED
+    assert (second.state, second.reasons) == (CaseState.AWAITING, (casework.MIXED,))
 
 
 def test_a_damaged_image_is_listed_and_left_out(here: Station, tmp_path: Path) -> None:
