@@ -14,6 +14,7 @@ import pytest
 from kiosk.cli.demonstration import registration
 from kiosk.desk import Desk, Operator, Role
 from kiosk.engine import revisiting
+from kiosk.engine.consulting import asking as consulting
 from kiosk.model.matching import Action, Judgement
 from kiosk.model.patient import Identifier
 from kiosk.model.work import Case, CaseState
@@ -89,6 +90,41 @@ def test_whom_only_another_register_knows_is_shown_and_needs_a_person(
     assert len(mpi.questions) == 1
 
 
+def test_a_source_is_asked_again_a_day_later_while_a_case_still_waits(here: Station) -> None:
+    """Then it may know the patient; an answer that says the same leaves the case as it is."""
+    told: list[str] = []
+    with supplier(lambda peer, question: naming(*told)(peer, question)) as mpi:
+        use(here, mpi.port)
+        intake = insert(here)
+        here.work()
+        assert here.case(intake).proposal is not None
+        assert not here.case(intake).proposal.candidates  # type: ignore[union-attr]
+        told.append(PID)
+        here.pass_(hours=23)
+        here.work()
+        assert len(mpi.questions) == 1
+        here.pass_(hours=2)
+        here.work()
+        assert only_candidate(here.case(intake)) == f"?{ARCHIBALD.number}^HOSP"
+        matched = matchings(here, intake)
+        assert matched == 2
+        here.pass_(hours=25)
+        here.work()
+    assert len(mpi.questions) == 3
+    assert matchings(here, intake) == matched
+
+
+def matchings(here: Station, intake: int) -> int:
+    with here.rows.read() as tx:
+        return len([e for e in tx.journal.of(case=here.case(intake).id) if e.kind == "case.awaits"])
+
+
+def reopened(here: Station, intake: int) -> list[object]:
+    with here.rows.read() as tx:
+        events = tx.journal.of(case=here.case(intake).id)
+    return [e.data["reason"] for e in events if e.kind == "case.reopened"]
+
+
 def test_the_snapshot_that_was_shown_stays_in_the_proposal(here: Station, mpi: Supplier) -> None:
     """Explained years later without the source: as it named the patient then."""
     use(here, mpi.port)
@@ -105,7 +141,8 @@ def test_the_snapshot_that_was_shown_stays_in_the_proposal(here: Station, mpi: S
 
 def test_who_was_accepted_is_a_roster_patient_from_then_on(here: Station, mpi: Supplier) -> None:
     """Released under the hospital's number; the feed's first word on the number, another name, is
-    no overlay but the truth: the sent case is flagged, and a merge is followed."""
+    no overlay but the truth: as nothing is out yet the case is decided anew, and a merge is
+    followed."""
     use(here, mpi.port)
     intake = insert(here)
     here.work()
@@ -120,7 +157,7 @@ def test_who_was_accepted_is_a_roster_patient_from_then_on(here: Station, mpi: S
     assert case.resolution.local.identifier.value == ARCHIBALD.number
     registered(here, replace(ARCHIBALD, family="NEWNAME"), "A08", 950)
     here.work()
-    assert here.case(intake).reasons[-1] == revisiting.CHANGED_AFTER_SENDING
+    assert reopened(here, intake) == [consulting.NAMED, revisiting.CHANGED]
     survivor = replace(ARCHIBALD, number="0099999", family="NEWNAME")
     registered(here, survivor, "A04", 951)
     here.pass_(seconds=10)

@@ -37,8 +37,8 @@ def consult(site: Site, source: Source) -> bool:
         return False
     with site.store.begin() as tx:
         tx.sources.works(site.station, source.name)
-        tx.sources.answered(case, source.name, named)
-        if named and tx.cases.get(case.id).state is CaseState.AWAITING:
+        news = tx.sources.answered(case, source.name, named)
+        if news and tx.cases.get(case.id).state is CaseState.AWAITING:
             tx.cases.back_to_matching(case.id, "engine", NAMED)
     return True
 

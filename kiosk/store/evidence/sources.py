@@ -19,6 +19,7 @@ from sqlalchemy import (
     and_,
     delete,
     insert,
+    or_,
     select,
 )
 
@@ -27,6 +28,8 @@ from kiosk.model.plain import from_plain, to_plain
 from kiosk.model.work import Case, CaseState, Event
 from kiosk.store.journal import Journal
 from kiosk.store.tables import ID, METADATA, PLAIN, patient_case
+
+AGAIN = timedelta(days=1)  # after which a source is asked again about a case that still waits
 
 answer = Table(
     "source_answer",
@@ -69,12 +72,15 @@ class Sources:
         self._now = now
 
     def unasked(self, name: str) -> int | None:
-        """The oldest case that waits for a person and for which this source was not asked yet."""
+        """The oldest case that waits for a person and for which this source was not asked yet, or
+        a day ago: people are registered, and mended, elsewhere too."""
+        since = (self._now() - AGAIN).isoformat(timespec="seconds")
         asked = and_(answer.c.case_id == patient_case.c.id, answer.c.source == name)
         query = (
             select(patient_case.c.id)
             .outerjoin(answer, asked)
-            .where(patient_case.c.state == CaseState.AWAITING, answer.c.case_id.is_(None))
+            .where(patient_case.c.state == CaseState.AWAITING)
+            .where(or_(answer.c.case_id.is_(None), answer.c.at < since))
             .order_by(patient_case.c.id)
             .limit(1)
         )
@@ -89,12 +95,16 @@ class Sources:
             for each in row.patients
         )
 
-    def answered(self, case: Case, name: str, patients: Iterable[LocalPatient]) -> None:
-        """Keeps the answer with its case."""
+    def answered(self, case: Case, name: str, patients: Iterable[LocalPatient]) -> bool:
+        """Keeps the answer with its case; whether it names others, or says else of them, than the
+        one before."""
         named = [to_plain(each) for each in patients]
+        here = (answer.c.case_id == case.id) & (answer.c.source == name)
+        before = self._connection.execute(select(answer.c.patients).where(here)).scalar()
         self._keep(case.id, name, named)
         data: dict[str, object] = {"source": name, "patients": len(named)}
         self._journal.write(Event("case.source-asked", case.intake, case.id, data=data))
+        return named != (before or [])
 
     def passed_over(self, case_id: int, name: str) -> None:
         """The source need not be asked about this case."""
