@@ -183,6 +183,21 @@ def test_out_of_resources_for_one_image_alone_does_not_loop(here: Station, known
         assert peer.stores == tried
 
 
+def test_what_cannot_be_processed_is_held_after_three_tries_although_nothing_else_passes(
+    here: Station, known: Path
+) -> None:
+    """0110 for everything: asked three times, then a person must look."""
+    with scripted(lambda _, c: c.answer(0x0110)) as peer:
+        here.use(policy_for(target(peer, commitment=False, verify_level=0)))
+        here.register()
+        intake = here.insert(known)
+        for _ in range(4):
+            here.work()
+            here.pass_(hours=1)
+        assert len(peer.received) == 7 * here.policy.retry.tries_for_one_instance
+    assert {d.state for d in here.deliveries(intake)} == {DeliveryState.HELD}
+
+
 def test_an_attempt_is_in_the_journal_before_the_first_byte(here: Station, known: Path) -> None:
     seen: list[int] = []
 

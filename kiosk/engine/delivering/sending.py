@@ -25,6 +25,7 @@ from kiosk.store import DatabaseBusy, Lease, Transaction
 
 TO_SEND = (Answer.PENDING, Answer.RETRY)
 SENT = (Answer.ACCEPTED, Answer.VERIFIED)
+NOT_PROCESSED = 0x0110  # Processing failure (PS3.7 C.5.11)
 BATCH = 50  # results a transaction: a crash repeats at most so many C-STOREs, which is harmless
 LOOK_SECONDS = 0.2
 ROTTEN = (
@@ -178,18 +179,19 @@ def _give_up_on_the_unwilling(
     site: Site, tx: Transaction, id: int, attempt: Attempt | None
 ) -> None:
     """An instance that is refused "for now" while others pass is itself the reason: after three
-    tries a person must look (some archives say "out of resources" for a missing attribute)."""
-    counts = tx.deliveries.counts(id)
-    passed = any(counts.get(answer) for answer in SENT)
-    if attempt is None or not (passed or tx.deliveries.others_passed(id)):
+    tries a person must look (some archives say "out of resources" for a missing attribute). That
+    one could not be processed says so of itself."""
+    if attempt is None:
         return
+    counts = tx.deliveries.counts(id)
+    passed = any(counts.get(answer) for answer in SENT) or tx.deliveries.others_passed(id)
     limit = site.policy.retry.tries_for_one_instance
     tries = tx.deliveries.tries(id)
     paused = attempt.pause
 
     def blamed(result: InstanceResult) -> bool:
         """A status is about the instance; so is silence when the archive is well otherwise."""
-        return result.code >= 0 or not paused
+        return result.code == NOT_PROCESSED or (passed and (result.code >= 0 or not paused))
 
     refused = [
         replace(r, answer=Answer.REFUSED)
