@@ -79,10 +79,11 @@ class Desk(Deciding, Recalling, Choosing, SigningIn, Keeping, Receipts):
     # -- queries ---------------------------------------------------------------------------
 
     def pulse(self) -> tuple[int, str, int]:
-        """Changes when a snapshot may have: the journal's last id, the newest progress, the
-        minute. Two indexed queries."""
+        """Changes when a snapshot may have: the journal's last id, the newest progress and small
+        picture, the minute. Three indexed queries."""
         with self._reading() as tx:
             last, shown = tx.journal.last_id(), tx.intakes.shown_at(self._policy.site.station)
+            shown = f"{shown} {tx.pictures.newest()}"
         return last, shown, int(self._now().timestamp() // 60)
 
     def touch(self) -> TouchSnapshot:

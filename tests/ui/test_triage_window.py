@@ -62,3 +62,13 @@ def test_a_study_is_opened_looked_at_and_let_go(
     with world.store.read() as tx:
         assert tx.choices.get(row).standing is Standing.CHOSEN
         assert tx.pictures.frames(series, 0, 3) == ()
+
+
+def test_a_small_picture_that_was_made_is_news_for_every_screen(world: World) -> None:
+    """No journal line says so, and nobody wants to wait a minute for it."""
+    _, series = waits_for_triage(world)
+    desk = world.desk(Role.HIM)
+    before = desk.pulse()
+    with world.store.begin() as tx:
+        tx.pictures.keep(series, (triage_samples.SMALL,), small=True)
+    assert desk.pulse() != before

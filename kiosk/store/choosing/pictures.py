@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, select
+from sqlalchemy import Connection, Row, delete, func, select
 
 from kiosk.model.content import Series
 from kiosk.model.plain import from_plain, to_plain
@@ -55,6 +55,11 @@ class Pictures:
             .where(study.c.case_id == case_id, picture.c.small.is_(True))
         )
         return {int(row.series): _picture(row) for row in self._connection.execute(query)}
+
+    def newest(self) -> int:
+        """Changes when a small picture was made: no journal line says so."""
+        query = select(func.max(picture.c.id)).where(picture.c.small.is_(True))
+        return int(self._connection.execute(query).scalar() or 0)
 
     def frames(self, series_id: int, first: int, count: int) -> tuple[Picture, ...]:
         """Those of the range that were made."""

@@ -61,6 +61,7 @@ picture = Table(
     Column("value", PLAIN, nullable=False),
     Column("data", LargeBinary, nullable=False),
     UniqueConstraint("series", "position", "small"),
+    Index(None, "small", "id"),
 )
 
 # A range of a series' frames that somebody wants to see, or (`series` 0) a small one of each
