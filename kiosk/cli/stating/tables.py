@@ -22,7 +22,7 @@ STATUSES = (
     (0x0001, "Requested optional attributes are not supported"),
     (0x0107, "Attribute list error"),
     (0x0110, "Processing failure"),
-    (0x0111, "Duplicate SOP instance"),
+    (0x0111, "Duplicate SOP instance: whose it is a query proves, at every verification level"),
     (0x0116, "Attribute value out of range"),
     (0x0117, "Invalid SOP instance"),
     (0x0122, "SOP class not supported"),
@@ -39,7 +39,7 @@ STATUSES = (
 )
 _ANSWERS = {
     Answer.ACCEPTED: "stored; proved by what follows",
-    Answer.REFUSED: "not sent again; listed for a person, the others go on",
+    Answer.REFUSED: "listed for a person, sent again only when that person asks; the others go on",
     Answer.RETRY: "sent again later, then listed for a person",
     Answer.PENDING: "not the instance's fault",
 }
