@@ -34,10 +34,10 @@ the name: .97 Asian, .96 black and white, .95 Hispanic, but .86 of the others, a
 with few names and 1 January as birthday, who cannot be told apart by these. With everything on the
 disc .98, without a middle name .95, without a sex .96. No run was made on a million records.
 
-Through `kiosk adt load` and `kiosk match` themselves, 20,000 patients and 2,638 discs: seed 1021, US
-names, .790 accepted (.945 of the registered), .0027 missed, .961 of right picks accepted; seed 11,
-42 % Hispanic names, .805 accepted (.952), .0014 missed; none wrongly in either. All measured before
-1 January of two years became two birth dates, which leaves the picked namesake above to a person.
+Through `kiosk adt load` and `kiosk match` themselves, 20,000 patients and 2,638 discs: seed 1021,
+US names, .790 accepted (.945 of the registered), .0027 missed, .961 of right picks accepted; seed
+11, 42 % Hispanic names, .805 accepted (.952), .0014 missed; none wrongly in either. All measured
+before 1 January of two years became two birth dates, which leaves that namesake to a person.
 """
 
 from __future__ import annotations
