@@ -41,12 +41,16 @@ class Tail:
 
 
 def find_tail(fd: int, start: int, size: int, encoding: Encoding, privates: Privates) -> Tail:
-    """The tail from the pixel data at `start` to the file's end, found by reading element heads
-    only. Raises Malformed when something to be left off is followed by something to be kept."""
-    cut, changes = size, []
+    """The tail from the pixel data at `start` to the end of the last whole element: what lies
+    behind that is of no data set. Found by reading element heads only. Raises Malformed when
+    something to be left off is followed by something to be kept."""
+    cut, whole, changes = size, start, []
     creators: dict[int, str] = {}
     pixels_at, pixels_length = start, 0
-    for tag, at, value, end in _heads(fd, start, size, encoding):
+    for tag, at, value, end, behind in _heads(fd, start, size, encoding):
+        if behind > size and tag not in PIXELS:
+            break
+        whole = min(behind, size)
         if tag in PIXELS:
             pixels_at, pixels_length = value, max(0, min(end, size) - value)
         if is_private(tag) and 0x10 <= tag & 0xFFFF <= 0xFF:
@@ -57,6 +61,7 @@ def find_tail(fd: int, start: int, size: int, encoding: Encoding, privates: Priv
             cut = min(cut, at)
         elif cut < size and tag != PADDING:
             raise Malformed("elements to be removed lie between others after the pixel data")
+    cut = min(cut, whole)
     return Tail(start, cut - start, tuple(changes), pixels_at, pixels_length)
 
 
@@ -65,9 +70,13 @@ _PLAIN = {True: Struct("<HHL"), False: Struct(">HHL")}
 _LENGTH = {True: Struct("<L"), False: Struct(">L")}
 
 
-def _heads(fd: int, at: int, size: int, encoding: Encoding) -> Iterator[tuple[int, int, int, int]]:
-    """Of each element from `at` on: tag, where it starts, where its value starts and ends. Until
-    the bytes stop making sense: padding that some writers leave at the end is no element."""
+Head = tuple[int, int, int, int, int]
+
+
+def _heads(fd: int, at: int, size: int, encoding: Encoding) -> Iterator[Head]:
+    """Of each element from `at` on: tag, where it starts, where its value starts and ends, and
+    where the next one starts. Until the bytes stop making sense: padding that some writers leave
+    at the end is no element."""
     while at + 8 <= size:
         head = os.pread(fd, 12, at)
         group, number, vr, length = _HEADS[encoding.little].unpack_from(head)
@@ -86,7 +95,7 @@ def _heads(fd: int, at: int, size: int, encoding: Encoding) -> Iterator[tuple[in
             after = _skip(fd, value, size, encoding)
             delimiter = 8 if after < size or _ends(fd, after, encoding) else 0
             end = after - delimiter
-        yield group << 16 | number, at, value, end
+        yield group << 16 | number, at, value, end, end + delimiter
         at = end + delimiter
 
 

@@ -25,6 +25,7 @@ _ASK = "Ask the sender for another copy."
 _NOTHING = "Nothing needs to be done."
 TO_DO = {
     "acr-nema": "Ask the sender for a DICOM copy.",
+    "bytes-behind-the-image": f"The image is whole. {_NOTHING}",
     "charset-guessed": "Compare the name on paper.",
     "conflicting-instance": "Compare the two before one of them is relied on.",
     "damaged-frames": _COPY,

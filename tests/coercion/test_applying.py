@@ -16,8 +16,10 @@ from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
 
 from kiosk.coercion import apply
-from kiosk.coercion.encoding.elements import Malformed
+from kiosk.coercion.encoding.elements import EXPLICIT, Malformed
 from kiosk.coercion.preparing.expanding import expanded
+from kiosk.coercion.recoding import Privates
+from kiosk.coercion.tail import find_tail
 from kiosk.model.content import InstanceStatus
 from kiosk.model.delivery import CoercionRefused
 from kiosk.model.patient import Identifier
@@ -317,3 +319,19 @@ def test_four_gigabytes_of_pixels_are_neither_read_nor_held(tmp_path: Path) -> N
     tracemalloc.stop()
     assert coerced.tail_length == 12 + length
     assert peak < 1_000_000
+
+
+@pytest.mark.parametrize(
+    "behind", [b"\xfd\x8a rubbish \x9e\0\1\2\3", b"\xfa\xff\xfa\xffSQ\0\0\xff\xff\0\0"]
+)
+def test_what_is_no_whole_element_behind_the_image_is_not_sent(
+    tmp_path: Path, behind: bytes
+) -> None:
+    """A receiver would stumble over it; every byte of the image goes out."""
+    pixels = b"\xe0\x7f\x10\0OW\0\0\4\0\0\0abcd"
+    file = tmp_path / "image"
+    file.write_bytes(pixels + behind)
+    with file.open("rb") as source:
+        size = len(pixels + behind)
+        tail = find_tail(source.fileno(), 0, size, EXPLICIT, Privates())
+    assert (tail.offset, tail.length, tail.pixels_length) == (0, len(pixels), 4)

@@ -12,7 +12,16 @@ from kiosk.model.content import FINDINGS, Finding, InstanceStatus, Severity
 from kiosk.model.medium import MANIFEST, FileState, read_manifest
 from kiosk.model.plain import from_plain, to_plain
 from kiosk.policy.sections import Limits
-from tests.fileset.staged import catalog, codes, element, even, image, part10, sample, stage
+from tests.fileset.staged import (
+    catalog,
+    codes,
+    element,
+    even,
+    image,
+    part10,
+    sample,
+    stage,
+)
 
 PDF, RTF, JPEG = b"%PDF-1.4 ...", b"{\\rtf1 ...}", b"\xff\xd8\xff\xe0 ..."
 WHOLE = part10(image())
@@ -66,6 +75,16 @@ def test_what_reading_the_medium_found_out_decides_first(
 ) -> None:
     found = catalog(tmp_path, {"IM1": WHOLE}, {"IM1": state})
     assert getattr(found.ledger, bucket) == 1
+
+
+def test_bytes_behind_the_image_hold_no_whole_image_back(tmp_path: Path) -> None:
+    """They are no element: said, and left off when it is sent. An element that is cut off there is
+    another matter: that file is not whole (PS3.10 7.1), however whole its pixels are."""
+    (tmp_path / "1").mkdir()
+    found = catalog(tmp_path / "1", {"IM1": WHOLE + b"\xfd\x8a rubbish \x9e\0\1\2\3"})
+    assert (found.ledger.ok, codes(found)) == (1, {"bytes-behind-the-image"})
+    cut = b"\xfa\xff\xfa\xffSQ\0\0\xff\xff\0\0xyz"
+    assert catalog(tmp_path, {"IM1": WHOLE + cut}).ledger.damaged == 1
 
 
 def test_an_instance_with_unread_parts_is_never_whole(tmp_path: Path) -> None:

@@ -284,7 +284,10 @@ def _judge(header: Header, found: Scan) -> None:
         return _damage(header, "The header cannot be read to its end.")
     if found.problem == "broken" and found.pixel_length == UNDEFINED and found.fragments < 0:
         return _damage(header, "The compressed image data do not end.")
-    if found.problem or found.malformed:
+    if found.problem:
+        said = "Behind the image data lie bytes that are no element. They are not forwarded."
+        header.flaw("bytes-behind-the-image", Severity.WARNING, said)
+    if found.malformed:
         header.flaw("header-malformed", Severity.WARNING, "A part of the header is malformed.")
     if has_pixels:
         _judge_pixels(header, found)
