@@ -233,6 +233,7 @@ def release_late(site: Site, choice: Choice) -> Settlement:
         assert case.resolution is not None
         decided = case.resolution
         resolution, why = _resolution_now(tx, site, case, decided)
+        why = why or _mixed(tx, case, resolution)
         patient, order = tx.cases.patient(case), _order(tx, site, resolution)
         study = dict(_named(tx, site, case))[row]
         reason = "CORRECT" if tx.recalls.rejected_uids(case.id) else "COERCE"
