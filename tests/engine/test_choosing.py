@@ -9,6 +9,7 @@ import pytest
 
 from kiosk.desk import Desk, Operator, Refused, Role
 from kiosk.desk.snapshots import Choose, Stage
+from kiosk.model.matching import Action
 from kiosk.model.relevance.choice import Relevance, Standing
 from kiosk.model.relevance.picture import PictureKind
 from kiosk.model.work import CaseState, IntakeState
@@ -227,6 +228,17 @@ def test_a_tick_does_not_get_round_triage(station: Opened, known: Path) -> None:
     here.work()
     assert standings(here, intake) == [Standing.CHOSEN, Standing.TRIAGE]
     assert len(sent(here, intake)) == 1
+
+
+def test_of_scans_that_are_not_ours_nothing_waits(station: Opened, unsure: Path) -> None:
+    """HIM said so before the front desk ticked anything: K6 does not come up again."""
+    here = station(ask="always")
+    intake = here.insert(unsure)
+    here.work()
+    assert isinstance(desk(here, Role.FRONT_DESK).touch().body, Choose)
+    desk(here).resolve(here.case(intake).id, Action.NOT_OURS, "", "another hospital's")
+    assert desk(here).triage().rows == ()
+    assert not isinstance(desk(here, Role.FRONT_DESK).touch().body, Choose)
 
 
 def test_every_decision_keeps_the_policys_hash(station: Opened, known: Path) -> None:

@@ -26,7 +26,7 @@ from kiosk.desk.views.rows import study_line
 from kiosk.model.content import InstanceStatus, Ledger, Series
 from kiosk.model.relevance.choice import WAITING, Choice, Relevance, Standing, Triage
 from kiosk.model.relevance.picture import Picture
-from kiosk.model.work import Case, Intake
+from kiosk.model.work import Case, CaseState, Intake
 from kiosk.policy import Policy
 from kiosk.store import Outline, Transaction
 
@@ -54,6 +54,7 @@ def blocked(found: Choice, operator: Operator) -> Message | None:
 
 def choose(tx: Transaction, intake: Intake, cases: tuple[Case, ...]) -> Choose | None:
     """None where nothing is to be chosen."""
+    cases = tuple(case for case in cases if case.state is not CaseState.REJECTED)
     if not any(tx.choices.is_open(case.id) for case in cases):
         return None
     groups = tuple(_group(tx, case, len(cases) > 1) for case in cases)
@@ -158,10 +159,16 @@ def pictures_of(tx: Transaction, case: Case) -> tuple[tuple[str, Picture], ...]:
 
 
 def queue(tx: Transaction, header: Header, operator: Operator) -> TriageSnapshot:
-    waiting = tuple(_row(tx, c, operator) for c in tx.choices.standing(*WAITING))
+    asked = tx.choices.standing(*WAITING)
+    waiting = tuple(_row(tx, c, operator) for c in asked if _is_ours(tx, c))
     out = tx.choices.standing(Standing.LEFT, Standing.DISCARDED, limit=200, newest=True)
-    left = tuple(_row(tx, c, operator) for c in out if _is_here(tx, c))
+    left = tuple(_row(tx, c, operator) for c in out if _is_ours(tx, c) and _is_here(tx, c))
     return TriageSnapshot(header, waiting, left)
+
+
+def _is_ours(tx: Transaction, found: Choice) -> bool:
+    """Of scans that are not ours, or that were read again, nothing is to be decided here."""
+    return tx.cases.get(found.case).state is not CaseState.REJECTED
 
 
 def _is_here(tx: Transaction, found: Choice) -> bool:
