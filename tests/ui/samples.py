@@ -49,6 +49,7 @@ from kiosk.desk.snapshots import (
     TouchSnapshot,
     TriageSnapshot,
     ViewSnapshot,
+    WithdrawalRow,
     WorklistRow,
     WorklistSnapshot,
     say,
@@ -596,9 +597,23 @@ DELIVERIES = DeliveriesSnapshot(
             sent(MR, Stage.PARTLY, 197, 197, refused=1),
             3,
             AT,
-            "One image was refused with status A900: the data set does not match the SOP class.",
+            "The archive refused 1 of 198 images (status A900); the others are there. Mend it "
+            "there, then send them again.",
+            ("IMAGES/IM0107: A900 the data set does not match the SOP class",),
         ),
         DeliveryRow(3, "RIVER-104", "CARDIO", sent(US, Stage.WAITING, 0, 0), 0),
+    ),
+    (
+        WithdrawalRow(7, "CEDAR-9", "PACS", 412, False),
+        WithdrawalRow(
+            8,
+            "CEDAR-9",
+            "CARDIO",
+            24,
+            True,
+            problem="The archive does not take rejection notes (status 0122). Take the images out "
+            "there by hand, and say so here.",
+        ),
     ),
 )
 HEALTH = HealthSnapshot(
