@@ -11,9 +11,10 @@ from pydicom.data import get_testdata_file
 
 from kiosk.cli.demonstration import discs
 from kiosk.model.delivery import Answer
-from kiosk.model.work import CaseState
+from kiosk.model.work import CaseState, DeliveryState
 from kiosk.policy.sections import Destination
 from tests.engine.conftest import ARCHIBALD, Station, policy_for
+from tests.peers.orthanc import orthanc
 from tests.peers.storescp import storescp
 
 LOSSLESS = {
@@ -73,3 +74,21 @@ def test_what_an_archive_does_not_take_compressed_arrives_without(
     changed = [r for r in results if "TransferSyntaxUID" in {c.keyword for c in r.changes}]
     assert len(changed) == len(LOSSLESS)
     assert here.case(intake).state is not CaseState.FAILED
+
+
+def test_it_is_proved_in_an_orthanc_that_takes_nothing_compressed(
+    here: Station, tmp_path: Path
+) -> None:
+    """Level 2: by commitment and by what a query shows."""
+    files: dict[str, bytes | Path] = {"IMAGE1": stating("MR_small_RLE.dcm", 1)}
+    image = discs.burn(files, tmp_path / "compressed.iso", "PACKED")
+    (tmp_path / "archive").mkdir()
+    native = {"AcceptedTransferSyntaxes": ["1.2.840.10008.1.2", "1.2.840.10008.1.2.1"]}
+    with orthanc(tmp_path / "archive", **native) as archive:
+        here.use(policy_for(Destination(name="PACS", port=archive.port, ae_title="ORTHANC")))
+        here.register()
+        intake = here.insert(image)
+        here.work()
+        (arrived,) = archive.data_sets().values()
+    assert {d.state for d in here.deliveries(intake)} == {DeliveryState.COMMITTED}
+    assert shipped("MR_small.dcm").PixelData in arrived
