@@ -54,7 +54,9 @@ class ChooseScreen(TouchScreen):
         account = Button(
             look, words("button.account", n=body.files, m=total), self._turn_sheet, icon="list"
         )
-        self.body.addLayout(across(look, None, account))
+        every = Button(look, words("button.select-all"), self._all)
+        only_one = len(body.groups) == 1  # of several people nobody's are ticked by one press
+        self.body.addLayout(across(look, every if only_one else None, None, account))
         self._ways_on(body)
 
     def _item(self, item: object) -> QWidget:
@@ -117,7 +119,7 @@ class ChooseScreen(TouchScreen):
         self._ways_on(self._shown_body)
 
     def _all(self) -> None:
-        """Every one that may be ticked; of several people nobody's are ticked by one press."""
+        """Every one that may be ticked."""
         assert self._shown_body is not None
         for group in self._shown_body.groups:
             self._changed |= {each.study: True for each in group.studies if each.tickable}
@@ -142,10 +144,6 @@ class ChooseScreen(TouchScreen):
         left = []
         if body.drive:
             left.append(self.button("button.take-out", "eject", icon="eject", drive=body.drive))
-        if len(body.groups) == 1:
-            every = Button(self.look, words("button.select-all"), self._all, "wide")
-            every.setProperty("needs", "select-all")
-            left.append(every)
         if chosen:
             self.foot(*left, main=send)
         else:
