@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from kiosk.desk import seconding
-from kiosk.desk.roles import Operator
 from kiosk.desk.choosing.views import pictures_of
+from kiosk.desk.roles import Operator
 from kiosk.desk.snapshots import (
     CandidateColumn,
     CompareSnapshot,
