@@ -16,6 +16,7 @@ Only the ratios mean anything on another machine: a commit lasts as long as its 
 
 from __future__ import annotations
 
+import gc
 import random
 import socket
 import sqlite3
@@ -34,7 +35,7 @@ from hl7apy.parser import parse_message
 
 from kiosk import adt, identity, store
 from kiosk.adt.mllp import wrap
-from kiosk.cli.adt import Feed
+from kiosk.cli.adt import GARBAGE, Feed
 from kiosk.model.patient import PatientIdentity, PersonName
 from kiosk.model.registration import RegistrationEvent
 from kiosk.policy.sections import Adt
@@ -228,6 +229,7 @@ def postgresql_databases() -> Iterator[Callable[[], str]]:
 
 def main(arguments: Sequence[str]) -> None:
     count, single = (*map(int, arguments), *(10_000, 200)[len(arguments) :])
+    gc.set_threshold(GARBAGE)  # as the commands do
     raw = messages(max(count, 6 * single))
     print(parsing(raw), flush=True)
     kinds = {"SQLite": sqlite_databases, "PostgreSQL": postgresql_databases}

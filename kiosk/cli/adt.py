@@ -31,6 +31,7 @@ log = logging.getLogger("kiosk.adt")
 
 app = typer.Typer(help="Registrations: HL7 v2 ADT from files and from the live feed.")
 
+GARBAGE = 100_000  # hardly any of it is cyclic: searching cost a tenth of the time
 _REASONS = 5  # the commonest reasons of rejected messages are said
 _GROUP = 1000  # messages to a transaction when loading: more brings nothing
 _AGAIN_SECONDS = 3600.0  # until the same refusal is written once more
@@ -116,7 +117,7 @@ def load(
     """Load messages from files, as if they had come over the wire. Exit 4 when some of them could
     not be read; what the roster refuses by its rules is raised for HIM and is no failure."""
     began = time.monotonic()
-    gc.set_threshold(100_000)  # hardly any of it is cyclic: searching cost a tenth of the time
+    gc.set_threshold(GARBAGE)
     with opened(config) as context:
         feed = Feed(context.store, context.policy.adt)
         counts = Counter(applied=0, ignored=0, rejected=0)
@@ -167,6 +168,7 @@ def _stream(name: str) -> IO[bytes] | nullcontext[IO[bytes]]:
 @app.command()
 def listen(config: ConfigOption = None) -> None:
     """Receive the live feed (MLLP) until SIGTERM; what is being handled is still answered."""
+    gc.set_threshold(GARBAGE)
     with opened(config) as context:
         settings = context.policy.adt
         ended = until_told()
