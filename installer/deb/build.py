@@ -124,10 +124,10 @@ def environment(work: Path, home: Path) -> None:
     into = ("--python", home / "bin/python", "install", "--no-compile")
     pip(work / "tools", *into, "--require-hashes", "--only-binary=:all:", "-r", lock)
     pip(work / "tools", *into, "--no-deps", "--no-index", *wheels.glob("*.whl"))
+    _settle(home)
     sbom = home / "share/kiosk/sbom.cdx.json"
     run(own / "cyclonedx-py", "environment", "--output-reproducible", "--output-format", "JSON",
         "--output-file", sbom, home / "bin/python")  # fmt: skip
-    _settle(home)
 
 
 def _settle(home: Path) -> None:
@@ -153,7 +153,9 @@ def _settle(home: Path) -> None:
             shutil.rmtree(tests, ignore_errors=True)
     for record in packages.glob("*/RECORD"):  # names only what is there
         lines = record.read_text().splitlines()
+        ours = ("../../../bin/", "../../../include/")  # replaced above
         left = [line for line in lines if (packages / line.rsplit(",", 2)[0]).exists()]
+        left = [line for line in left if not line.startswith(ours)]
         record.write_text("\n".join(sorted(left)) + "\n")
 
 
@@ -273,7 +275,12 @@ def build(work: Path, into: Path) -> Path:
     declared = (ROOT / "kiosk/__init__.py").read_text()
     version = re.findall(r'^__version__ = "(.+)"', declared, re.MULTILINE)[0]
     version = f"{version}+deb{release_of_debian()}"
-    os.environ |= {"SOURCE_DATE_EPOCH": str(epoch()), "PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"}
+    os.environ |= {
+        "SOURCE_DATE_EPOCH": str(epoch()),
+        "PYTHONHASHSEED": "0",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "LC_ALL": "C.UTF-8",
+    }
     os.umask(0o022)
     root = work / "root"
     shutil.rmtree(root, ignore_errors=True)
