@@ -14,6 +14,7 @@ from kiosk.desk.deciding import Deciding, case_of
 from kiosk.desk.recalling import Recalling
 from kiosk.desk.receipts import Receipts
 from kiosk.desk.refusal import Refused
+from kiosk.desk.reporting.showing import Reporting
 from kiosk.desk.roles import Doing, Operator, Role, everything
 from kiosk.desk.signing import Boot, Keeping, SigningIn, alerts, this_boot
 from kiosk.desk.snapshots import (
@@ -49,7 +50,7 @@ STEPS = {"reading": 1, "choose": 2, "same-person": 2, "him": 3, "result": 3, "pr
 Checks = Callable[[], Iterable[HealthLine]]
 
 
-class Desk(Deciding, Recalling, Choosing, SigningIn, Keeping, Receipts):
+class Desk(Deciding, Recalling, Choosing, SigningIn, Keeping, Receipts, Reporting):
     """One operator at one station. Queries answer with a frozen snapshot of one instant; a command
     is one transaction (state and journal line together) or raises Refused and changes nothing.
 

@@ -35,6 +35,7 @@ class Doing(StrEnum):
     TRIAGE = "triage"  # look at pictures; let a study go, hold it, discard it
     SEE_WORKLIST = "see-worklist"
     SEE_HEALTH = "see-health"
+    SEE_REPORTS = "see-reports"  # figures that name no patient
     PEOPLE = "people"  # who may sign in, and as what
 
 
@@ -53,6 +54,7 @@ ALLOWED: dict[Doing, frozenset[Role]] = {
     Doing.TRIAGE: frozenset({Role.HIM, Role.HIM_LEAD, Role.NURSE, Role.RADIOLOGIST}),
     Doing.SEE_WORKLIST: frozenset({Role.HIM, Role.HIM_LEAD}),
     Doing.SEE_HEALTH: frozenset({Role.HIM_LEAD, Role.IT}),
+    Doing.SEE_REPORTS: frozenset({Role.HIM, Role.HIM_LEAD, Role.IT}),
     Doing.PEOPLE: frozenset({Role.IT}),
 }
 

@@ -9,7 +9,6 @@ from PySide6.QtCore import QCoreApplication, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QFrame, QStackedWidget, QWidget
 
-from kiosk.desk import Refused
 from kiosk.desk.roles import Doing
 from kiosk.desk.snapshots import (
     CompareSnapshot,
@@ -23,6 +22,7 @@ from kiosk.desk.snapshots import (
     Notice,
     PeopleSnapshot,
     Problem,
+    ReportsSnapshot,
     Result,
     SignIn,
     TouchSnapshot,
@@ -33,13 +33,14 @@ from kiosk.desk.snapshots import (
 )
 from kiosk.ui.entrance import Door, SignInScreen
 from kiosk.ui.him import CompareScreen, WorklistScreen
-from kiosk.ui.it import DeliveriesScreen, HealthScreen, PeopleScreen
+from kiosk.ui.it import DeliveriesScreen, HealthScreen, PeopleScreen, ReportsScreen
 from kiosk.ui.mask import IDLE_SECONDS, Mask, Watch
 from kiosk.ui.parts.cells import Button, Look, NoticePanel, column, row
 from kiosk.ui.parts.frame import Screen
 from kiosk.ui.parts.messages import Words
 from kiosk.ui.parts.theme import Theme
 from kiosk.ui.parts.tokens import PALETTES
+from kiosk.ui.places import NEEDS, QUERIES, RAIL_ICONS, RAILS, home_of
 from kiosk.ui.threads import Guarded, Hands, Query, Reader
 from kiosk.ui.touch import SCREENS
 from kiosk.ui.triage import Looking, QueueScreen, ViewScreen
@@ -50,6 +51,7 @@ DESK_SCREENS: dict[type, type[Screen]] = {
     HealthSnapshot: HealthScreen,
     DeliveriesSnapshot: DeliveriesScreen,
     PeopleSnapshot: PeopleScreen,
+    ReportsSnapshot: ReportsScreen,
     TriageSnapshot: QueueScreen,
     ViewSnapshot: ViewScreen,
     SignIn: SignInScreen,
@@ -278,47 +280,8 @@ class TouchWindow(Window):
         return SignInScreen if kind is SignIn else SCREENS[kind]
 
 
-QUERIES: dict[str, Query] = {
-    "worklist": lambda d: d.worklist(),
-    "triage": lambda d: d.triage(),
-    "deliveries": lambda d: d.deliveries(),
-    "health": lambda d: d.health(),
-    "people": lambda d: d.people(),
-}
 LEAVES = frozenset({"resolve", "recall", "propose_recall", "keep_sent"})  # back to the worklist
 TRIAGED = frozenset({"accept", "hold", "discard", "want"})  # back to what waits
-RAIL_ICONS = {
-    "triage": "image",
-    "worklist": "list",
-    "deliveries": "send",
-    "health": "health",
-    "people": "people",
-}
-RAILS = {"him": ("worklist", "triage", "deliveries"), "it": ("health", "deliveries", "people")}
-NEEDS = {
-    "worklist": Doing.SEE_WORKLIST,
-    "triage": Doing.TRIAGE,
-    "deliveries": Doing.SEE_HEALTH,
-    "health": Doing.SEE_HEALTH,
-    "people": Doing.PEOPLE,
-}
-
-
-def home_of(places: tuple[str, ...]) -> Query:
-    """The first of the places that whoever is signed in may see; before that K2."""
-
-    def ask(desk: Any) -> object:
-        if desk.operator.role is None:
-            return desk.entrance()
-        for place in places[:-1]:
-            try:
-                return QUERIES[place](desk)
-            except Refused as refusal:
-                if refusal.message.id != "KX-410":
-                    raise
-        return QUERIES[places[-1]](desk)
-
-    return ask
 
 
 class DeskWindow(Window):
@@ -329,6 +292,7 @@ class DeskWindow(Window):
         self._buttons: dict[str, Button] = {}
         super().__init__(desk, look, home_of(places))
         self.local |= {"open-case": self._open_case, "show-worklist": self._worklist}
+        self.local |= {"show-reports": self._reports}
         self._looking = Looking(self, desk)
         self._places = places
         layout = row(self)
@@ -379,6 +343,9 @@ class DeskWindow(Window):
     def _open_case(self, case: int) -> None:
         self.hands.do("assign", case=case)
         self.reader.open(lambda d: d.compare(case))
+
+    def _reports(self, by: str, days: int) -> None:
+        self.reader.open(lambda d: d.reports(by, days))
 
     def _worklist(self) -> None:
         self.go("worklist")

@@ -23,6 +23,8 @@ CALLS: dict[Doing, dict[str, Callable[[Desk], object]]] = {
         "pick": lambda d: d.pick(NOWHERE, Identifier("1", "HOSP")),
         "find": lambda d: d.find(NOWHERE, "DOE"),
         "eject": lambda d: d.eject("/dev/sr0"),
+        "receipt": lambda d: d.receipt(NOWHERE),
+        "print_receipt": lambda d: d.print_receipt(NOWHERE, b"%PDF-"),
         "finish": lambda d: d.finish(NOWHERE),
         "choose": lambda d: d.choose(NOWHERE, (1,)),
         "read_on": lambda d: d.read_on(NOWHERE),
@@ -69,6 +71,10 @@ CALLS: dict[Doing, dict[str, Callable[[Desk], object]]] = {
         "health": lambda d: d.health(),
         "deliveries": lambda d: d.deliveries(),
         "check": lambda d: d.check(),
+    },
+    Doing.SEE_REPORTS: {
+        "reports": lambda d: d.reports("nothing"),
+        "export_report": lambda d: d.export_report("nothing", 1),
     },
     Doing.PEOPLE: {
         "people": lambda d: d.people(),
@@ -117,6 +123,7 @@ TABLE: dict[Doing, tuple[bool, bool, bool, bool, bool]] = {
     Doing.RETRY: (N, N, Y, Y, N),
     Doing.PAUSE: (N, N, Y, Y, N),
     Doing.SECOND: (N, N, Y, N, N),  # two-person items: the second person
+    Doing.SEE_REPORTS: (N, Y, Y, Y, N),
     Doing.PEOPLE: (N, N, N, Y, N),
 }
 

@@ -17,6 +17,7 @@ from kiosk.desk.snapshots import (
     DestinationLine,
     DriveLine,
     Earlier,
+    FigureLine,
     Find,
     Goes,
     Grade,
@@ -36,9 +37,11 @@ from kiosk.desk.snapshots import (
     Place,
     Problem,
     ProblemKind,
+    QueueLine,
     Reading,
     ReadOn,
     Receipt,
+    ReportsSnapshot,
     Result,
     SamePerson,
     SentCase,
@@ -667,7 +670,32 @@ PEOPLE = PeopleSnapshot(
         ),
     ),
 )
-IT: dict[str, HealthSnapshot | DeliveriesSnapshot | PeopleSnapshot] = {
+REPORTS = ReportsSnapshot(
+    header(Role.HIM_LEAD),
+    "sender",
+    30,
+    (
+        FigureLine("St. Mary, Springfield", 112, 240, 0.81, 0.03, 0.06, 0.02, 0.009, 148.0),
+        FigureLine("Lakeside Imaging", 64, 71, 0.9, 0.0, 0.02, 0.0, 0.0, 61.0),
+        FigureLine(
+            "=HYPERLINK(evil) " + "VERY LONG NAME " * 6, 9, 9, 0.5, 0.2, 0.1, 0.1, 0.1, 400.0
+        ),
+        FigureLine("(not named)", 3, 0),
+        FigureLine("", 188, 320, 0.83, 0.02, 0.05, 0.02, 0.008, 120.0),
+    ),
+    (
+        QueueLine("reading", 1, 40),
+        QueueLine("decision", 6, 9000),
+        QueueLine("sending", 0, 0),
+        QueueLine("stopped", 1, 200000),
+    ),
+    "/home/him/kiosk-reports/sender-2026-11-24-103100.csv",
+)
+IT: dict[str, HealthSnapshot | DeliveriesSnapshot | PeopleSnapshot | ReportsSnapshot] = {
+    "D5-reports": REPORTS,
+    "D5-nothing-brought": ReportsSnapshot(
+        header(Role.IT), "day", 7, (FigureLine("", 0, 0),), REPORTS.queues[2:3]
+    ),
     "A3-people": PEOPLE,
     "A1-health": HEALTH,
     "A1-all-well": replace(HEALTH, lines=HEALTH.lines[3:], overall=Mood.GOOD),

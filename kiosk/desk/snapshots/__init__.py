@@ -34,6 +34,7 @@ from kiosk.desk.snapshots.it import (
     WithdrawalRow,
 )
 from kiosk.desk.snapshots.people import Asks, PeopleSnapshot, PersonRow, SignIn
+from kiosk.desk.snapshots.reports import FigureLine, QueueLine, ReportsSnapshot
 from kiosk.desk.snapshots.shared import (
     FieldLine,
     Header,
@@ -81,6 +82,7 @@ __all__ = [
     "DriveLine",
     "Earlier",
     "FieldLine",
+    "FigureLine",
     "Find",
     "Goes",
     "Grade",
@@ -103,9 +105,11 @@ __all__ = [
     "Place",
     "Problem",
     "ProblemKind",
+    "QueueLine",
     "ReadOn",
-    "Receipt",
     "Reading",
+    "Receipt",
+    "ReportsSnapshot",
     "Result",
     "SamePerson",
     "SentCase",
