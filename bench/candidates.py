@@ -4,6 +4,11 @@ A made-up town (bench/population) is registered in SQLite through the ADT parser
 row to PostgreSQL; then the same discs are looked up in both as the engine does it, the counts of
 their names included. By kind of disc: one without a birth date or with a common name shares keys
 with more people. 100,000 records without arguments.
+
+On SQLite, 1,015,000 records (145,000 of the town's, seven times over), 400 discs, two cores that
+were busy with other things: candidates p50 2.9 ms, p99 28.5 ms; counts of their names p50 19.8 ms,
+p99 87.1 ms; of the processor for both 7.5 ms and 23.5 ms. The counts are what is over the goal of
+20 ms for a whole decision: they are taken row by row. Not measured yet: a million on PostgreSQL.
 """
 
 from __future__ import annotations
