@@ -48,6 +48,7 @@ WHOLE = part10(image())
         ("empty.dcm", b"", "other"),
         ("empty.pdf", b"", "other"),
         ("short.dcm", bytes(128) + b"DICM", "other"),
+        ("cut.dcm", WHOLE[:140], "damaged"),
         ("IM1", WHOLE, "ok"),
         ("IM1.exe", WHOLE, "ok"),
         ("IM1.htm", WHOLE, "ok"),

@@ -130,7 +130,8 @@ def read_header(source: Source, budget: Budget, depth: int = 32) -> Header | Non
     start, claims = _start(head)
     if start < 0:
         return None
-    meta, offset = _meta(source, start)
+    meta, behind = _meta(source, start)
+    offset = min(behind, source.size)
     if not claims and not meta and not _plausible(head):
         return None
     header = Header(
@@ -142,6 +143,8 @@ def read_header(source: Source, budget: Budget, depth: int = 32) -> Header | Non
         meta,
     )
     header.has_preamble = start == 132
+    if behind > source.size:
+        _damage(header, "The file ends before its data begin.")
     if header.transfer_syntax_uid == DEFLATED_UID:
         _read_deflated(source, header, budget, depth)
     else:
@@ -181,8 +184,9 @@ def _sniff(head: bytes) -> Encoding:
 
 
 def _meta(source: Source, start: int) -> tuple[dict[int, bytes], int]:
-    """Group 0002 (always Explicit VR Little Endian; tolerated without VRs) and where it ends. Its
-    stated length is not believed: it is wrong in too many files."""
+    """Group 0002 (always Explicit VR Little Endian; tolerated without VRs) and where it ends,
+    behind the file's end where that is cut off. Its stated length is not believed: it is wrong in
+    too many files."""
     values: dict[int, bytes] = {}
     data, at, base = source.window(start), 0, start
     for _ in range(100):
@@ -200,7 +204,7 @@ def _meta(source: Source, start: int) -> tuple[dict[int, bytes], int]:
             value, length = at + 8, int.from_bytes(data[at + 4 : at + 8], "little")
         values[0x00020000 | element] = data[value : value + min(length, 128)]
         at = value + length
-    return values, min(base + at, source.size)
+    return values, base + at
 
 
 def _read_dataset(source: Source, start: int, header: Header, budget: Budget, depth: int) -> None:
