@@ -338,7 +338,7 @@ SILENT = frozenset(
     """
     intake.received intake.read intake.verdict intake.picked intake.again intake.same-again
     intake.reopened intake.purging intake.closed intake.finished intake.returned
-    intake.receipt-printed
+    intake.receipt-printed intake.patience case.chosen case.goes-on case.matched
     case.opened case.awaits case.assigned case.given-up case.to-him case.released case.kept
     case.done case.failed case.flagged case.reopened case.withdrawn case.refused-candidate
     case.recall-proposed case.withheld case.renewed
