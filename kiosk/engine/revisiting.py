@@ -73,8 +73,10 @@ def look_again(tx: Transaction, case: Case) -> bool:
     """Whether what was released rests on a record that is another by now. Then nothing more of it
     goes out under the old one."""
     sent = case.state in (CaseState.RELEASED, CaseState.DONE)
-    if not sent or CHANGED_AFTER_SENDING in case.reasons or not differs(tx, case):
+    if not sent or not differs(tx, case):
         return False
+    if CHANGED_AFTER_SENDING in case.reasons:  # asked already; what was queued since waits, too
+        return tx.withholding.withhold(case.id, WITHHELD)
     tx.changed_after_release(case, CHANGED, CHANGED_AFTER_SENDING, WITHHELD)
     return True
 

@@ -118,10 +118,15 @@ class Transaction:
         if case.state is CaseState.RELEASED and over:
             self.cases.done(case_id)
             self.steps.end(case_id, StepStatus.COMPLETED)
-        ended = {each.state for each in self.cases.of_intake(case.intake)}
         intake = self.intakes.get(case.intake)
-        if intake.state is IntakeState.CATALOGED and ended <= ENDED:
+        ended = all(map(self._ended, self.cases.of_intake(case.intake)))
+        if intake.state is IntakeState.CATALOGED and ended:
             self.intakes.close(intake.id)
+
+    def _ended(self, case: Case) -> bool:
+        """A study of a DONE case that is wanted after all keeps its bytes until it is decided."""
+        wanted = case.state is CaseState.DONE and not self.choices.ended(case.id)
+        return case.state in ENDED and not wanted
 
     def more_of(self, case_id: int) -> None:
         """Another study of a case that went out goes out: it has not ended yet."""

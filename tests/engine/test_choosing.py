@@ -179,6 +179,29 @@ def test_an_ended_disc_goes_on_when_more_of_it_is_wanted(station: Opened, known:
     assert len(sent(here, intake)) == 1
 
 
+def test_what_is_wanted_after_all_and_waits_for_triage_keeps_the_bytes_of_an_ended_disc(
+    station: Opened, known: Path
+) -> None:
+    """Also when the disc's other study is discarded a second time meanwhile."""
+    here = station(rule=[{"then": "triage"}])
+    intake = here.insert(known)
+    here.work()
+    first, second = studies(here, intake)
+    for study in (first, second):
+        desk(here).discard(study, "not ours to read")
+    assert here.intake(intake).state is IntakeState.CLOSED
+    for study in (first, second):
+        desk(here).want(study, "the surgeon asks")
+    desk(here).discard(second, "not this one")
+    here.pass_(hours=2)
+    here.work()
+    assert standings(here, intake) == [Standing.TRIAGE, Standing.DISCARDED]
+    assert here.vault.holds(here.intake(intake).ticket)
+    desk(here).accept(first)
+    here.work()
+    assert len(sent(here, intake)) == 1
+
+
 def test_what_waits_keeps_its_bytes_however_long_and_what_is_held_too_long_is_left(
     station: Opened, known: Path
 ) -> None:

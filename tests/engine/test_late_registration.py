@@ -230,3 +230,38 @@ def test_whatever_was_sent_since_a_merge_is_looked_at_when_that_is_undone(
             )
         here.work()
         assert here.case(intake).reasons == (CHANGED_AFTER_SENDING,)
+
+
+def renamed(here: Station, family: str, number: int) -> None:
+    """A08: Archibald's family name."""
+    here.pass_(seconds=10)
+    who = replace(ARCHIBALD, family=family)
+    here.register(registration._message("A08", who, "", here.at, number).text)
+
+
+def test_what_was_queued_since_a_person_was_asked_is_withheld_by_the_next_change(
+    here: Station, known: Path
+) -> None:
+    """The change was taken back before triage let the second study go; then it came again, and the
+    person has not answered yet."""
+    with archive(here) as (_, numbers):
+        rule = {"then": "triage", "when": {"modality": ["CT"]}}
+        here.use(policy_for(*here.policy.destination, relevance={"rule": [rule]}))
+        intake = here.insert(known)
+        here.work()
+        out = len(numbers)
+        assert 0 < out < 7
+        renamed(here, "DOYLE", 907)
+        here.work()
+        assert here.case(intake).reasons == (CHANGED_AFTER_SENDING,)
+        renamed(here, ARCHIBALD.family, 908)
+        here.work()
+        with here.rows.read() as tx:
+            waits = tx.choices.of_case(here.case(intake).id)[1].study
+        desk(here).accept(waits)
+        assert here.engine._take(pipeline.LATE)
+        renamed(here, "DOYLE", 909)
+        here.work()
+        assert len(numbers) == out
+        assert here.deliveries(intake)[1].withheld
+        assert here.case(intake).reasons == (CHANGED_AFTER_SENDING,)

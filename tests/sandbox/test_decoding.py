@@ -3,6 +3,7 @@ same, decoded in a child, as dcmtk's own decoders have it."""
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -213,6 +214,29 @@ def test_one_that_changed_in_the_vault_is_not_decoded(decoder: Decoder, tmp_path
     known = replace(coerced(path, tmp_path), pixels="0" * 64)
     with pytest.raises(CoercionRefused, match="without loss"):
         decoder.transcoded(known, ExplicitVRLittleEndian)
+
+
+def test_frames_that_found_no_room_are_never_the_next_instances(tmp_path: Path) -> None:
+    """Their child has more to say: what it would say next belongs to another instance."""
+    path = Path(str(get_testdata_file("rtdose_rle.dcm")))
+    ds = dcmread(path)
+    found = list(generate_frames(ds.PixelData, number_of_frames=15))
+    ds.PixelData, ds.NumberOfFrames = encapsulate(found * 20), 300
+    ds.save_as(tmp_path / "many", enforce_file_format=True)
+    (tmp_path / "vault").mkdir()
+    many, few = coerced(tmp_path / "many", tmp_path / "vault"), coerced(path, tmp_path)
+    decoder = Decoder(tmp_path, Limits())
+    decoded(decoder, few)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))  # as on a disk that is full
+    try:
+        with pytest.raises(CoercionRefused, match="no room"):
+            decoder.transcoded(many, ExplicitVRLittleEndian)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not decoder._children
+    assert np.array_equal(decoded(decoder, few).pixel_array, dcmread(path).pixel_array)
+    decoder.close()
 
 
 @pytest.mark.parametrize("offered", ["+xe", "+xi"])

@@ -88,10 +88,10 @@ class Decoder:
             with self._lock:
                 digest = self._ask(pixels, file)
         except (_Died, _No):
-            file.close()
+            _thrown_away(file)
             raise CoercionRefused(NOT_DECODED) from None
         except OSError:
-            file.close()
+            _thrown_away(file)
             raise CoercionRefused(NO_ROOM) from None
         head, length = len(transcoding.pixel_head(pixels)), pixels.native_bytes
         length += length % 2
@@ -110,14 +110,18 @@ class Decoder:
         """Once more where the child had others before: it may have used up its time on them."""
         fresh = pixels.syntax not in self._children
         try:
-            return self._frames(pixels, file)
+            return self._heard_out(pixels, file)
         except _Died:
-            self._end(pixels.syntax)
             if fresh:
                 raise
+        return self._heard_out(pixels, file)
+
+    def _heard_out(self, pixels: transcoding.Encapsulated, file: IO[bytes]) -> str:
+        """Or its child is ended: the frames that it still has to say would be taken for the next
+        instance's."""
         try:
             return self._frames(pixels, file)
-        except _Died:
+        except (_Died, OSError):
             self._end(pixels.syntax)
             raise
 
@@ -158,7 +162,9 @@ class Decoder:
 
     def _end(self, syntax: str) -> None:
         """It holds nothing of ours: killed, whatever it does."""
-        child = self._children.pop(syntax)
+        child = self._children.pop(syntax, None)
+        if child is None:  # it could not even be started
+            return
         for pipe in (child.stdin, child.stdout):
             assert pipe is not None
             try:
@@ -170,6 +176,13 @@ class Decoder:
         except ProcessLookupError:
             pass
         child.wait()
+
+
+def _thrown_away(file: IO[bytes]) -> None:
+    try:
+        file.close()
+    except OSError:  # the disk has no room for what is left of it, which nobody wants
+        pass
 
 
 def _tell(child: Child, pixels: transcoding.Encapsulated) -> None:

@@ -60,9 +60,11 @@ class Withholding:
 
     def withhold(self, case_id: int, why: str) -> bool:
         """Nothing more of the case is sent; a sender that is at work stops. Whether there was
-        anything to withhold."""
+        anything to withhold that was not withheld already."""
         change = update(delivery).where(
-            delivery.c.case_id == case_id, delivery.c.state.not_in(PROVED)
+            delivery.c.case_id == case_id,
+            delivery.c.state.not_in(PROVED),
+            delivery.c.withheld == "",
         )
         held = self._connection.execute(change.values(withheld=why)).rowcount > 0
         if held:
