@@ -285,7 +285,8 @@ class Desk(Deciding, Recalling, Choosing, SigningIn, Keeping, Receipts, Reportin
     def _granted(self, operator: Operator) -> frozenset[Doing]:
         """The table, and what the policy adds to it."""
         granted = everything(operator.role)
-        if operator.role is Role.FRONT_DESK and self._policy.sign_in.front_desk_confirms:
+        proved = operator.caution is None or operator.caution.id != "caution.emergency"
+        if operator.role is Role.FRONT_DESK and proved and self._policy.sign_in.front_desk_confirms:
             granted |= {Doing.CONFIRM}
         return granted
 

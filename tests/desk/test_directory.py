@@ -102,6 +102,20 @@ def test_no_text_finds_anybody_without_their_password(name: str, secret: str) ->
         assert directory.NAME.fullmatch(directory.login_of(name))
 
 
+def test_a_closed_account_is_refused_and_no_reason_to_think_that_the_directory_is_away(
+    tmp_path: Path,
+) -> None:
+    """Some servers say 19, 50 or 53 of an account that was closed. Taken for a directory that is
+    away, its last yes would open it; 51 and 52 do say that it cannot answer."""
+    closed = {"anna": 53, "berta": 19, "nils": 52}
+    with slapd(tmp_path, SECRETS, GROUPS, closed) as found:
+        settings = settings_for(tmp_path, found)
+        assert ask(settings, "anna", SECRETS["anna"]) is None
+        assert ask(settings, "berta", SECRETS["berta"]) is None
+        with pytest.raises(DirectoryAway):
+            ask(settings, "nils", SECRETS["nils"])
+
+
 def test_a_directory_that_cannot_prove_itself_is_away_and_gets_no_password(
     tmp_path: Path, running: Slapd
 ) -> None:
@@ -226,3 +240,17 @@ def test_where_the_policy_allows_it_the_last_yes_counts_for_so_long(
         with pytest.raises(Refused) as refusal:
             desk.sign_in(SECRETS["anna"], "anna")
         assert refusal.value.message.id == "KX-405"
+
+
+def test_a_password_that_the_directory_has_refused_since_is_remembered_no_longer(
+    tmp_path: Path, world: World
+) -> None:
+    """Whoever was dismissed and pulls the network's cable does not get in by yesterday's yes."""
+    away_after_anna_was_here(tmp_path, world, cache_hours=12)
+    (tmp_path / "later").mkdir()
+    with slapd(tmp_path / "later", SECRETS | {"anna": "another one"}, GROUPS) as found:
+        world.set(directory=settings_of(tmp_path, found, cache_hours=12))
+        with pytest.raises(Refused, match="KX-414"):
+            world.closed_desk().sign_in(SECRETS["anna"], "anna")
+    with pytest.raises(Refused, match="KX-405"):
+        world.closed_desk().sign_in(SECRETS["anna"], "anna")

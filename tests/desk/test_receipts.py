@@ -9,7 +9,7 @@ import pytest
 from kiosk.desk import Refused, Role
 from kiosk.desk.receipts import printer_problem
 from kiosk.desk.snapshots import Receipt, Result, Stage
-from kiosk.model.content import Finding, Ledger, Severity, StatedPatient
+from kiosk.model.content import Finding, Ledger, Severity, StatedPatient, Verdict
 from kiosk.model.delivery import Answer
 from kiosk.model.plain import to_plain
 from kiosk.model.work import DeliveryState
@@ -62,6 +62,19 @@ def test_it_says_initials_and_no_more_of_whom_it_is_about(world: World) -> None:
     text = str(to_plain(shown))
     for part in ("DOE", "JANE", "19620314", "A99", "0012345"):
         assert part not in text
+
+
+def test_a_look_that_was_taken_back_names_nobody_on_paper(world: World) -> None:
+    """KX-105 says whose scans these are to whoever signed in; a page in a waiting room does not."""
+    intake = world.insert()
+    with world.store.begin() as tx:
+        tx.intakes.set_verdict(intake, Verdict("no-dicom", whole=True))
+    world.catalog(StatedPatient(JANE, (study("1.2.1", 3),)))
+    world.match()
+    shown = receipt(world, intake)
+    assert said(shown) == ["label.safe-here", "KX-142", "receipt.us"]
+    for part in ("DOE", "JANE", "1962"):
+        assert part not in str(shown)
 
 
 def test_of_two_people_it_has_no_initials(world: World) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from kiosk.desk import Desk, Refused, Role
+from kiosk.desk import Desk, Doing, Refused, Role
 from kiosk.desk.signing import Boot
 from kiosk.desk.signing.secrets import weak_password, weak_pin
 from kiosk.desk.snapshots import Asks, Idle, SignIn
@@ -325,3 +325,14 @@ def test_secrets_and_badges_lie_in_the_database_as_hashes_only(world: World) -> 
     with open(path, "rb") as file:
         rows = file.read()
     assert not [s for s in (PIN, PASSWORD, BADGE) if s.encode() in rows]
+
+
+def test_who_came_in_by_emergency_access_confirms_nobody(world: World) -> None:
+    """Even where the front desk may say "same person": who it is was not proved."""
+    world.set(required=True, emergency=True, front_desk_confirms=True)
+    desk = world.closed_desk()
+    desk.emergency("Dr. Rose", "trauma, nobody of the desk is here")
+    with pytest.raises(Refused, match="KX-410"):
+        desk.confirm(1, "1")
+    world.person("fran", Role.FRONT_DESK)
+    assert Doing.CONFIRM in world.signed_in(Role.FRONT_DESK).touch().header.may

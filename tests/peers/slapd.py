@@ -22,6 +22,7 @@ include /etc/ldap/schema/inetorgperson.schema
 modulepath /usr/lib/ldap
 moduleload back_mdb
 moduleload memberof
+moduleload retcode
 pidfile {folder}/slapd.pid
 TLSCACertificateFile {ca}
 TLSCertificateFile {certificate}
@@ -33,9 +34,13 @@ maxsize 4194304
 suffix "{base}"
 directory {folder}/rows
 overlay memberof
+overlay retcode
+retcode-parent "cn=answers,{base}"
+retcode-indir
 rootdn "cn=admin,{base}"
 rootpw {admin}
 access to attrs=userPassword by anonymous auth by * none
+access to attrs=entry,objectClass,errCode,errOp by anonymous read by * break
 access to * by dn.exact="{reader}" read by * none
 """
 
@@ -55,12 +60,17 @@ def dn_of(uid: str) -> str:
     return f"uid={uid},ou=people,{BASE}"
 
 
-def _entries(people: dict[str, str]) -> str:
-    """As LDIF: accounts with their passwords."""
+def _entries(people: dict[str, str], closed: dict[str, int]) -> str:
+    """As LDIF: accounts with their passwords; binding as a closed one has that result."""
     top = f"dn: {BASE}\nobjectClass: dcObject\nobjectClass: organization\no: Hospital\n"
     units = [f"dn: ou={n},{BASE}\nobjectClass: organizationalUnit\n" for n in ("people", "groups")]
+    answers = {
+        uid: f"objectClass: errAuxObject\nerrCode: {code}\nerrOp: bind\n"
+        for uid, code in closed.items()
+    }
     accounts = [
-        f"dn: {dn_of(uid)}\nobjectClass: inetOrgPerson\ncn: {uid.title()} Smith\nsn: Smith\n"
+        f"dn: {dn_of(uid)}\nobjectClass: inetOrgPerson\n{answers.get(uid, '')}"
+        f"cn: {uid.title()} Smith\nsn: Smith\n"
         f"uid: {uid}\nuserPassword: {secret}\n"
         for uid, secret in people.items()
     ]
@@ -81,7 +91,10 @@ def _groups(groups: dict[str, Sequence[str]]) -> str:
 
 @contextmanager
 def slapd(
-    folder: Path, people: dict[str, str], groups: dict[str, Sequence[str]]
+    folder: Path,
+    people: dict[str, str],
+    groups: dict[str, Sequence[str]],
+    closed: dict[str, int] | None = None,
 ) -> Iterator[Slapd]:
     """Running, with these accounts and groups; away again after the block."""
     authority = Authority(folder)
@@ -99,7 +112,7 @@ def slapd(
             key=own.key,
         )
     )
-    entries.write_text(_entries(people))
+    entries.write_text(_entries(people, closed or {}))
     fill = [require("slapadd"), "-q", "-f", str(config), "-l", str(entries)]
     run(fill, check=True, capture_output=True)
     port, plain = free_port(), free_port()

@@ -25,6 +25,7 @@ from kiosk.desk.snapshots import (
     say,
 )
 from kiosk.desk.views import touch
+from kiosk.model.patient import PersonName
 from kiosk.model.work import Event
 from kiosk.policy import Policy
 from kiosk.store import Transaction
@@ -92,7 +93,7 @@ class Receipts:
             at=now.isoformat(timespec="seconds"),
             initials=_initials(tx, intake),
             studies=_studies(body),
-            lines=tuple(_lines(body)),
+            lines=tuple(line for line in _lines(body) if not _names_somebody(line)),
             link=link,
             printer=bool(self._policy.receipt.printer),
             paper=self._policy.receipt.paper,
@@ -163,6 +164,14 @@ def _lines(body: Ended) -> Iterator[Message]:
             yield body.message
             yield from body.facts
             yield say("receipt.sender")
+
+
+def _names_somebody(line: Message) -> bool:
+    """What the screen tells whoever signed in (KX-105: whose scans these are) is not for paper."""
+    return any(
+        isinstance(value, PersonName) or (isinstance(value, Message) and _names_somebody(value))
+        for value in line.values.values()
+    )
 
 
 def _open(patients: tuple[PatientLine, ...]) -> bool:

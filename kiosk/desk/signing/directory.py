@@ -18,6 +18,7 @@ from kiosk.policy.people import Directory
 from kiosk.store import login_of
 
 INVALID_CREDENTIALS = 49
+BUSY, UNAVAILABLE = 51, 52
 NAME = re.compile(r"[\w.@-]{1,64}")
 MANY_GROUPS = 2000
 
@@ -33,6 +34,14 @@ class Found:
 
 class DirectoryAway(RuntimeError):
     """It did not say yes or no; the text says why, and names nobody."""
+
+
+class _Answered(DirectoryAway):
+    """It refused for another reason than the secret."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"it answered with LDAP result {code}")
+        self.code = code
 
 
 def ask(settings: Directory, untrusted_name: str, secret: str) -> Found | None:
@@ -106,13 +115,24 @@ class _Session:
         name = next((n for n in values.get(settings.login, ()) if login_of(n) == login), "")
         if not name:
             return None
-        own = self._bound(dn, secret)
-        if own is None:
+        if not self._is_theirs(dn, secret):
             return None
-        own.unbind()
         groups = self._groups(dn, login) if settings.group_base else values.get("memberOf", ())
         full = next(iter(values.get(settings.full_name, ())), "")
         return Found(name, full, _role(settings, groups))
+
+    def _is_theirs(self, dn: str, secret: str) -> bool:
+        """A no is a no in whatever words: a locked or closed account is refused with 19, 50 or 53
+        by some, which are there and have answered."""
+        try:
+            own = self._bound(dn, secret)
+        except _Answered as answer:
+            if answer.code in (BUSY, UNAVAILABLE):
+                raise
+            return False
+        if own is not None:
+            own.unbind()
+        return own is not None
 
     def _groups(self, dn: str, login: str) -> tuple[str, ...]:
         escape_filter_chars = _ldap3().utils.conv.escape_filter_chars
@@ -155,7 +175,7 @@ class _Session:
             code = connection.result["result"]
         if code == INVALID_CREDENTIALS:
             return None
-        raise DirectoryAway(f"it answered with LDAP result {code}")
+        raise _Answered(code)
 
 
 def _close(connection: Any) -> None:

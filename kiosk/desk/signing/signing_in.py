@@ -192,6 +192,9 @@ class SigningIn:
         except DirectoryAway as away:
             return self._without(directory, person, name, secret, away)
         if found is None:
+            if person is not None and secrets.fits(person.password_hash, secret):
+                with self._writing() as tx:  # refused since its last yes
+                    tx.people.forget_yes(person)
             return ""
         if not found.role:
             with self._writing() as tx:

@@ -127,6 +127,10 @@ class People:
         values = {"role": role, "full_name": full_name, "password_hash": password_hash}
         self._change(person.id, verified_at=self._now().timestamp(), **values)
 
+    def forget_yes(self, person: Person) -> None:
+        """A directory takes the password no longer that it said yes to."""
+        self._change(person.id, verified_at=0.0, password_hash="")
+
     def signed_in(self, person: Person, how: str) -> None:
         at = self._now().isoformat(timespec="seconds")
         self._change(person.id, last_at=at, last_how=how)
