@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset
 from pydicom.sequence import Sequence
 
 from kiosk.fileset.pictures import load, make
@@ -181,3 +184,52 @@ def test_a_picture_whose_data_does_not_fit_its_shape_is_not_drawn() -> None:
     honest = Picture(PictureKind.SHOWN, width=2, height=2, data=b"x\x9cc\x00\x00\x00\x01\x00\x01")
     assert honest.bytes() == b""
     assert Picture(PictureKind.GREY, width=60000, height=60000).length == 0
+
+
+def hostile(folder: Path, **changed: object) -> Asked:
+    """An image of 8 by 8 grey pixels whose header says what a hostile one may."""
+    dataset = Dataset()
+    dataset.Rows = dataset.Columns = 8
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
+    dataset.BitsAllocated = dataset.BitsStored = 16
+    dataset.HighBit, dataset.PixelRepresentation = 15, 0
+    for keyword, value in changed.items():
+        setattr(dataset, keyword, value)
+    header = DicomBytesIO()
+    header.is_little_endian, header.is_implicit_VR = True, False
+    write_dataset(header, dataset)
+    pixels = np.arange(64, dtype="<u2").tobytes()
+    element = b"\xe0\x7f\x10\x00OW\0\0" + len(pixels).to_bytes(4, "little") + pixels
+    (folder / staged_name(1)).write_bytes(header.getvalue() + element)
+    return Asked(0, 1, 0, "", "1.2.840.10008.1.2.1", len(header.getvalue()))
+
+
+def test_a_table_below_zero_is_drawn_with_its_lowest_as_black(tmp_path: Path) -> None:
+    """A VOI LUT has no sign (PS3.3 C.11.2.1.1); one that has would be no shade."""
+    item = Dataset()
+    item.add(DataElement(0x00283002, "SS", [4, 0, 16]))
+    item.add(DataElement(0x00283006, "SS", [-5, 1, 2, 10]))
+    made = make(tmp_path, hostile(tmp_path, VOILUTSequence=Sequence([item])))
+    assert made.windows[0].table[0] == 0
+    assert len(shades(made, made.windows[0], 64)) == 64
+
+
+@pytest.mark.parametrize("slope", ["1e308", "-1e300"])
+def test_numbers_that_nobody_can_draw_by_are_no_picture(tmp_path: Path, slope: str) -> None:
+    made = make(tmp_path, hostile(tmp_path, RescaleSlope=slope, RescaleIntercept="1e300"))
+    assert (made.kind, made.problem) == (PictureKind.NOTHING, "broken")
+
+
+@pytest.mark.parametrize(
+    "window",
+    [
+        Window(float("nan"), 1.0),
+        Window(1.0, float("inf")),
+        Window(0.0, 4.0, "TABLE", table=(0, 256)),
+        Window(0.0, 4.0, "TABLE", table=(0, 255), step=0.0),
+    ],
+)
+def test_a_picture_with_such_a_window_is_not_sound(window: Window) -> None:
+    """What a child that was taken over may answer is not taken from it."""
+    assert Picture(PictureKind.GREY, windows=(Window(1.0, 2.0),)).sound
+    assert not Picture(PictureKind.GREY, windows=(window,)).sound

@@ -17,7 +17,7 @@ from tests.ui.test_pictures import SNAPSHOTS
 
 # What the window does itself (its `local` commands): another screen, language or palette.
 WINDOWS = {"find", "show-touch", "language", "theme", "open-case", "show-worklist", "start"}
-WINDOWS |= {"open-study", "show-triage", "show-reports"}
+WINDOWS |= {"open-study", "show-triage", "show-reports", "look"}
 
 
 def pressed(screen: Any) -> list[tuple[str, dict[str, Any]]]:

@@ -42,7 +42,8 @@ def make(folder: Path, asked: Asked) -> Picture:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # their texts quote values
-            return _make(folder / staged_name(asked.file), asked)
+            made = _make(folder / staged_name(asked.file), asked)
+            return made if made.sound else _nothing(asked, "broken")
     except NotShown as e:
         return _nothing(asked, str(e))
     except MemoryError:

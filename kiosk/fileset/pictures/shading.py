@@ -209,7 +209,7 @@ def _by_table(item: Dataset) -> Window:
     table, first = _table_of(item)
     step = max(1, -(-len(table) // TABLE))
     top = max(1, int(table.max()))
-    eight = np.rint(table[::step].astype(np.float64) * 255 / top).astype(int)
+    eight = np.rint(table[::step].astype(np.float64) * 255 / top).clip(0, 255).astype(int)
     name = str(item.get("LUTExplanation") or "")[:64]
     length = float(len(table))
     return Window(

@@ -14,6 +14,8 @@ LONGEST = 512  # pixels of the long side of a frame
 SMALL = 160  # and of a thumbnail
 MOST_BYTES = LONGEST * LONGEST * 3
 WHITE = 255
+MOST_WINDOWS = 64
+LARGEST = 1e12  # of any number: what is larger, or none at all, nobody draws by
 
 
 class PictureKind(StrEnum):
@@ -81,6 +83,17 @@ class Picture:
             return b""
         fits = len(found) <= wanted if self.kind is PictureKind.TEXT else len(found) == wanted
         return found if fits else b""
+
+    @property
+    def sound(self) -> bool:
+        """Whether every number in it can be drawn by: finite, and within what a table may hold."""
+        numbers = [self.slope, self.intercept, self.aspect, self.rate]
+        numbers += [channel.scale for channel in self.channels]
+        for window in self.windows:
+            numbers += [window.center, window.width, window.first, window.step]
+            if window.step < 1 or not all(0 <= shade <= WHITE for shade in window.table):
+                return False
+        return len(self.windows) <= MOST_WINDOWS and all(abs(n) < LARGEST for n in numbers)
 
     @property
     def length(self) -> int:

@@ -81,7 +81,7 @@ def _answer(process: Child, asked: Asked, patience: float) -> Picture:
         untrusted = from_plain(Picture, {n: v for n, v in value.items() if n != "data"})
     except (ValueError, AttributeError, NotPlain):
         raise Died from None
-    if untrusted.position != asked.position:
+    if untrusted.position != asked.position or not untrusted.sound:
         raise Died
     return replace(untrusted, data=data)
 
