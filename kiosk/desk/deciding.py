@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from datetime import datetime
-
 from kiosk.desk import seconding
+from kiosk.desk.acting import Acting
 from kiosk.desk.refusal import Refused
-from kiosk.desk.roles import Doing, Operator
+from kiosk.desk.roles import Doing
 from kiosk.desk.snapshots import say
 from kiosk.desk.views import him, memory
 from kiosk.model.matching import Action, Resolution
 from kiosk.model.patient import LocalPatient, PatientIdentity, PatientStatus
 from kiosk.model.work import Case, IllegalMove
-from kiosk.policy import Policy
 from kiosk.store import Transaction
 
 
-class Deciding:
+class Deciding(Acting):
     """Commands of the desk, each one transaction."""
-
-    operator: Operator
-    _policy: Policy
-    _now: Callable[[], datetime]
-
-    def _allow(self, doing: Doing) -> None:
-        raise NotImplementedError
-
-    def _writing(self) -> AbstractContextManager[Transaction]:
-        raise NotImplementedError
 
     def resolve(
         self,

@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from datetime import datetime
-
+from kiosk.desk.acting import Acting
 from kiosk.desk.refusal import Refused
-from kiosk.desk.roles import Doing, Operator
+from kiosk.desk.roles import Doing
 from kiosk.desk.snapshots import Message, say
 from kiosk.desk.writing import renewed
 from kiosk.model.delivery import REJECTED
 from kiosk.model.matching import Action
 from kiosk.model.plain import to_plain
 from kiosk.model.work import Case, CaseState, DeliveryState, Withdrawal
-from kiosk.policy import Policy
 from kiosk.store import Transaction
 
 SENT = (CaseState.RELEASED, CaseState.DONE)
 WRONG_PATIENT = "113037"
 
 
-class Recalling:
+class Recalling(Acting):
     """Commands of the desk, each one transaction."""
-
-    operator: Operator
-    _policy: Policy
-    _now: Callable[[], datetime]
-
-    def _allow(self, doing: Doing) -> None:
-        raise NotImplementedError
-
-    def _writing(self) -> AbstractContextManager[Transaction]:
-        raise NotImplementedError
 
     def propose_recall(self, case: int, reason: str) -> None:
         """Somebody who found it asks a lead to recall it."""

@@ -2,40 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from datetime import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from kiosk.desk.acting import Acting
 from kiosk.desk.choosing import views
 from kiosk.desk.refusal import Refused
-from kiosk.desk.roles import Doing, Operator
-from kiosk.desk.snapshots import Header, TriageSnapshot, ViewSnapshot, say
+from kiosk.desk.roles import Doing
+from kiosk.desk.snapshots import TriageSnapshot, ViewSnapshot, say
 from kiosk.model.relevance.choice import Choice, Standing
 from kiosk.model.relevance.picture import Picture
-from kiosk.policy import Policy
 from kiosk.store import Transaction
 
 AHEAD = 32  # frames that are asked for at once
 
 
-class Choosing:
+class Choosing(Acting):
     """Queries and commands of the desk; each command is one transaction."""
-
-    operator: Operator
-    _policy: Policy
-    _now: Callable[[], datetime]
-
-    def _allow(self, doing: Doing) -> None:
-        raise NotImplementedError
-
-    def _header(self, step: int = 0, steps: int = 0) -> Header:
-        raise NotImplementedError
-
-    def _reading(self) -> AbstractContextManager[Transaction]:
-        raise NotImplementedError
-
-    def _writing(self) -> AbstractContextManager[Transaction]:
-        raise NotImplementedError
 
     # -- queries ---------------------------------------------------------------------------
 

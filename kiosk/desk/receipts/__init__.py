@@ -5,14 +5,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from datetime import datetime
+from abc import abstractmethod
+from collections.abc import Iterator
 
+from kiosk.desk.acting import Acting
 from kiosk.desk.refusal import Refused
-from kiosk.desk.roles import Doing, Operator
+from kiosk.desk.roles import Doing
 from kiosk.desk.snapshots import (
-    Header,
     HimFinishes,
     Message,
     PatientLine,
@@ -27,7 +26,6 @@ from kiosk.desk.snapshots import (
 from kiosk.desk.views import touch
 from kiosk.model.patient import PersonName
 from kiosk.model.work import Event
-from kiosk.policy import Policy
 from kiosk.store import Transaction
 
 PRINT_SECONDS = 20.0
@@ -36,27 +34,12 @@ MISSING = frozenset({"damaged", "unreadable", "unsupported", "refused"})
 Ended = Result | HimFinishes | Problem
 
 
-class Receipts:
+class Receipts(Acting):
     """Commands of the desk."""
 
-    operator: Operator
-    _policy: Policy
-    _now: Callable[[], datetime]
-
-    def _allow(self, doing: Doing) -> None:
-        raise NotImplementedError
-
-    def _reading(self) -> AbstractContextManager[Transaction]:
-        raise NotImplementedError
-
-    def _writing(self) -> AbstractContextManager[Transaction]:
-        raise NotImplementedError
-
-    def _header(self, step: int = 0, steps: int = 0) -> Header:
-        raise NotImplementedError
-
+    @abstractmethod
     def touch(self) -> TouchSnapshot:
-        raise NotImplementedError
+        """What the front desk's screen shows now."""
 
     def receipt(self, intake: int) -> TouchSnapshot:
         """The receipt as long as the medium is this station's newest and nothing is asked of the

@@ -3,36 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 
+from kiosk.desk.acting import Acting
 from kiosk.desk.refusal import Refused
 from kiosk.desk.reporting.figures import BY, Figures, figures
 from kiosk.desk.reporting.sheet import as_csv
 from kiosk.desk.reporting.waiting import waiting
 from kiosk.desk.roles import Doing
-from kiosk.desk.snapshots import FigureLine, Header, QueueLine, ReportsSnapshot, say
+from kiosk.desk.snapshots import FigureLine, QueueLine, ReportsSnapshot, say
 from kiosk.store import Transaction
 
 SHOWN = 200  # lines; the sheet has them all
 
 
-class Reporting:
+class Reporting(Acting):
     """Queries of the desk, and the sheet. Nothing in either names a patient."""
 
-    _now: Callable[[], datetime]
     _saved: str = ""
-
-    def _allow(self, doing: Doing) -> None:
-        raise NotImplementedError
-
-    def _reading(self) -> AbstractContextManager[Transaction]:
-        raise NotImplementedError
-
-    def _header(self, step: int = 0, steps: int = 0) -> Header:
-        raise NotImplementedError
 
     def reports(self, by: str = "day", days: int = 30) -> ReportsSnapshot:
         self._allow(Doing.SEE_REPORTS)

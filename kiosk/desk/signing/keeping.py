@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Literal
 
+from kiosk.desk.acting import Acting
 from kiosk.desk.refusal import Refused
-from kiosk.desk.roles import Doing, Operator, Role
+from kiosk.desk.roles import Doing, Role
 from kiosk.desk.signing import secrets
 from kiosk.desk.signing.lockout import Boot, Here, seconds_left
-from kiosk.desk.snapshots import Header, Mood, Notice, PeopleSnapshot, PersonRow, say
-from kiosk.policy import Policy
+from kiosk.desk.snapshots import Mood, Notice, PeopleSnapshot, PersonRow, say
 from kiosk.store import Origin, Person, Standing, Transaction, login_of
 
 NAME = re.compile(r"[\w.@-]{1,64}")
@@ -21,25 +20,10 @@ BADGE = re.compile(r"[!-~]{4,64}")
 ALERTED_FOR = timedelta(hours=24)
 
 
-class Keeping:
+class Keeping(Acting):
     """Commands of IT. The last account of it that is kept here cannot be lost."""
 
-    operator: Operator
-    _policy: Policy
-    _now: Callable[[], datetime]
     _boot: Callable[[], Boot]
-
-    def _allow(self, doing: Doing) -> None:
-        raise NotImplementedError
-
-    def _reading(self) -> AbstractContextManager[Transaction]:
-        raise NotImplementedError
-
-    def _writing(self) -> AbstractContextManager[Transaction]:
-        raise NotImplementedError
-
-    def _header(self, step: int = 0, steps: int = 0) -> Header:
-        raise NotImplementedError
 
     def people(self) -> PeopleSnapshot:
         self._allow(Doing.PEOPLE)

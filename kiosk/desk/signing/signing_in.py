@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
+from kiosk.desk.acting import Acting
 from kiosk.desk.refusal import Refused
 from kiosk.desk.roles import NOBODY, Operator, Role
 from kiosk.desk.signing import secrets
@@ -19,7 +19,6 @@ from kiosk.desk.signing.directory import DirectoryAway, ask
 from kiosk.desk.signing.lockout import Boot, Here, counted, seconds_left
 from kiosk.desk.snapshots import (
     Asks,
-    Header,
     Idle,
     Message,
     Mood,
@@ -31,7 +30,6 @@ from kiosk.desk.snapshots import (
 )
 from kiosk.desk.views import touch
 from kiosk.model.work import Event
-from kiosk.policy import Policy
 from kiosk.policy.people import Directory
 from kiosk.store import Origin, Person, Standing, Transaction
 
@@ -46,26 +44,14 @@ class Session:
     person: int
 
 
-class SigningIn:
+class SigningIn(Acting):
     """Commands of the desk. `operator` is whoever is signed in, NOBODY before and after."""
 
-    operator: Operator
     _session: Session | None
     _badge: Person | None
     _locked: Operator | None
     _who: threading.RLock  # a screen has two threads
-    _policy: Policy
-    _now: Callable[[], datetime]
     _boot: Callable[[], Boot]
-
-    def _reading(self) -> AbstractContextManager[Transaction]:
-        raise NotImplementedError
-
-    def _writing(self) -> AbstractContextManager[Transaction]:
-        raise NotImplementedError
-
-    def _header(self, step: int = 0, steps: int = 0) -> Header:
-        raise NotImplementedError
 
     # -- K1 and K2 before anybody has signed in --------------------------------------------
 
